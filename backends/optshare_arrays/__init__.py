@@ -1,0 +1,28 @@
+"""Differentiable array functions over NumPy and CuPy: the library that both bundled engines use.
+
+It is no plugin: an engine gives it a `Tracked` subclass whose `record` says
+what to do with a primitive, and takes `namespace` as its `ops`.
+"""
+
+from optshare_arrays.gradients import own
+from optshare_arrays.namespace import ops
+from optshare_arrays.primitive import Differentiable, Primitive, Traceable, next_level, plain
+from optshare_arrays.recompute import checkpoint, custom_vjp
+from optshare_arrays.tracked import Tracked
+from optshare_arrays.transforms import grad, gradient, value_and_grad
+
+__all__ = [
+    "Differentiable",
+    "Primitive",
+    "Traceable",
+    "Tracked",
+    "checkpoint",
+    "custom_vjp",
+    "grad",
+    "gradient",
+    "next_level",
+    "ops",
+    "own",
+    "plain",
+    "value_and_grad",
+]

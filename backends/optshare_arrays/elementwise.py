@@ -1,0 +1,143 @@
+"""Element-wise functions and their derivatives, one line each."""
+
+# the Array API standard's names are Python's too
+
+from __future__ import annotations
+
+import operator as op
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from optshare_arrays.primitive import VJP, Primitive, constant, plain, stands_for, unbroadcast
+
+Function = Callable[..., Any]
+
+
+def unary(function: Function, vjp: VJP, operator: Function | None = None) -> Primitive:
+    """A primitive of one array; `vjp(g, y, x)`."""
+    return stands_for(function, operator=operator)(Primitive(function, [vjp]))
+
+
+def binary(
+    function: Function, left: VJP, right: VJP, operator: Function | None = None
+) -> Primitive:
+    """A primitive of two arrays that broadcast; the VJPs are `vjp(g, z, x, y)`."""
+    vjps = [
+        lambda g, z, x, y: unbroadcast(left(g, z, x, y), x),
+        lambda g, z, x, y: unbroadcast(right(g, z, x, y), y),
+    ]
+    return stands_for(function, operator=operator)(Primitive(function, vjps))
+
+
+def _where(condition: Any, x: Any, y: Any) -> Any:
+    return np.where(plain(condition), x, y)
+
+
+where_ = Primitive(
+    _where,
+    [
+        None,
+        lambda g, z, c, x, y: unbroadcast(where_(c, g, 0.0), x),
+        lambda g, z, c, x, y: unbroadcast(where_(c, 0.0, g), y),
+    ],
+    name="where",
+)
+
+
+@stands_for(np.where)
+def where(condition: Any, x: Any, y: Any) -> Any:
+    """X where the condition holds, y elsewhere."""
+    return where_(plain(condition), x, y)
+
+
+def _power_of_base(g: Any, z: Any, x: Any, y: Any) -> Any:
+    if isinstance(y, int | float):
+        return g * (y * power(x, y - 1)) if y else g * 0.0
+    none = plain(y) == 0
+    return g * where(none, 0.0, y * power(x, where(none, 1.0, y - 1)))
+
+
+def _power_of_exponent(g: Any, z: Any, x: Any, y: Any) -> Any:
+    return g * z * log(where(plain(x) == 0, 1.0, x))
+
+
+def _share(x: Any, y: Any) -> Any:
+    """1 where x is the greater, a half where they tie."""
+    x, y = plain(x), plain(y)
+    dtype = np.result_type(x, y)
+    return (x > y).astype(dtype) + (x == y).astype(dtype) / 2
+
+
+# fmt: off
+negative   = unary(np.negative,   lambda g, y, x: -g, op.neg)
+positive   = unary(np.positive,   lambda g, y, x: g, op.pos)
+abs        = unary(np.abs,        lambda g, y, x: g * sign(x), op.abs)
+exp        = unary(np.exp,        lambda g, y, x: g * y)
+expm1      = unary(np.expm1,      lambda g, y, x: g * (y + 1))
+log        = unary(np.log,        lambda g, y, x: g / x)
+log1p      = unary(np.log1p,      lambda g, y, x: g / (x + 1))
+log2       = unary(np.log2,       lambda g, y, x: g / (x * float(np.log(2))))
+log10      = unary(np.log10,      lambda g, y, x: g / (x * float(np.log(10))))
+sqrt       = unary(np.sqrt,       lambda g, y, x: g * 0.5 / y)
+square     = unary(np.square,     lambda g, y, x: g * (2 * x))
+reciprocal = unary(np.reciprocal, lambda g, y, x: -g * (y * y))
+sin        = unary(np.sin,        lambda g, y, x: g * cos(x))
+cos        = unary(np.cos,        lambda g, y, x: -g * sin(x))
+tan        = unary(np.tan,        lambda g, y, x: g * (1 + y * y))
+asin       = unary(np.arcsin,     lambda g, y, x: g / sqrt(1 - x * x))
+acos       = unary(np.arccos,     lambda g, y, x: -g / sqrt(1 - x * x))
+atan       = unary(np.arctan,     lambda g, y, x: g / (1 + x * x))
+sinh       = unary(np.sinh,       lambda g, y, x: g * cosh(x))
+cosh       = unary(np.cosh,       lambda g, y, x: g * sinh(x))
+tanh       = unary(np.tanh,       lambda g, y, x: g * (1 - y * y))
+asinh      = unary(np.arcsinh,    lambda g, y, x: g / sqrt(x * x + 1))
+acosh      = unary(np.arccosh,    lambda g, y, x: g / sqrt(x * x - 1))
+atanh      = unary(np.arctanh,    lambda g, y, x: g / (1 - x * x))
+
+add        = binary(np.add,       lambda g, z, x, y: g, lambda g, z, x, y: g, op.add)
+subtract   = binary(np.subtract,  lambda g, z, x, y: g, lambda g, z, x, y: -g, op.sub)
+multiply   = binary(np.multiply,  lambda g, z, x, y: g * y, lambda g, z, x, y: g * x, op.mul)
+divide     = binary(np.divide,    lambda g, z, x, y: g / y, lambda g, z, x, y: -g * z / y, op.truediv)
+power      = binary(np.power,     _power_of_base, _power_of_exponent, op.pow)
+maximum    = binary(np.maximum,   lambda g, z, x, y: g * _share(x, y), lambda g, z, x, y: g * _share(y, x))
+minimum    = binary(np.minimum,   lambda g, z, x, y: g * _share(y, x), lambda g, z, x, y: g * _share(x, y))
+hypot      = binary(np.hypot,     lambda g, z, x, y: g * _ratio(x, z), lambda g, z, x, y: g * _ratio(y, z))
+atan2      = binary(np.arctan2,   lambda g, z, x, y: g * y / (x * x + y * y), lambda g, z, x, y: -g * x / (x * x + y * y))
+logaddexp  = binary(np.logaddexp, lambda g, z, x, y: g * exp(x - z), lambda g, z, x, y: g * exp(y - z))
+remainder  = binary(np.remainder, lambda g, z, x, y: g, lambda g, z, x, y: -g * np.floor(plain(x) / plain(y)), op.mod)
+
+sign          = constant(np.sign)
+floor         = constant(np.floor)
+ceil          = constant(np.ceil)
+trunc         = constant(np.trunc)
+round         = constant(np.round)
+floor_divide  = constant(np.floor_divide, op.floordiv)
+equal         = constant(np.equal, op.eq)
+not_equal     = constant(np.not_equal, op.ne)
+less          = constant(np.less, op.lt)
+less_equal    = constant(np.less_equal, op.le)
+greater       = constant(np.greater, op.gt)
+greater_equal = constant(np.greater_equal, op.ge)
+isfinite      = constant(np.isfinite)
+isinf         = constant(np.isinf)
+isnan         = constant(np.isnan)
+logical_and   = constant(np.logical_and)
+logical_or    = constant(np.logical_or)
+logical_not   = constant(np.logical_not)
+# fmt: on
+
+
+def _ratio(x: Any, z: Any) -> Any:
+    """X / z, and 0 where z is 0: the derivative of a norm at its kink."""
+    zero = plain(z) == 0
+    return where(zero, 0.0, x / where(zero, 1.0, z))
+
+
+@stands_for(np.clip)
+def clip(x: Any, min: Any = None, max: Any = None) -> Any:
+    """X held between two bounds; at a bound, they share the gradient evenly."""
+    if min is not None:
+        x = maximum(x, min)
+    return x if max is None else minimum(x, max)

@@ -1,0 +1,38 @@
+"""Functions of neural networks that are worth a primitive of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from optshare_arrays import reductions
+from optshare_arrays.elementwise import exp
+from optshare_arrays.primitive import Primitive, plain
+
+
+def _relu(x: Any) -> Any:
+    return np.maximum(x, x.dtype.type(0))
+
+
+def _sigmoid(x: Any) -> Any:
+    return 0.5 * np.tanh(0.5 * x) + 0.5
+
+
+def _log_softmax(x: Any, axis: int) -> Any:
+    shifted = x - np.max(x, axis=axis, keepdims=True)
+    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+
+
+relu = Primitive(_relu, [lambda g, y, x: g * (plain(x) > 0)], name="relu")
+sigmoid = Primitive(_sigmoid, [lambda g, y, x: g * (y * (1 - y))], name="sigmoid")
+_log_softmax_along = Primitive(
+    _log_softmax,
+    [lambda g, y, x, axis: g - exp(y) * reductions.sum(g, axis, keepdims=True)],
+    name="log_softmax",
+)
+
+
+def log_softmax(x: Any, *, axis: int = -1) -> Any:
+    """X - logsumexp(x) along an axis."""
+    return _log_softmax_along(x, axis)

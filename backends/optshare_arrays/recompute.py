@@ -1,0 +1,150 @@
+"""Functions that bring their own backward pass: recomputed ones, and hand-written ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+from optshare.extend import (
+    DifferentiationError,
+    Overlay,
+    Parameter,
+    Pullback,
+    current_overlay,
+)
+from optshare_arrays.primitive import Primitive, Traceable, plain
+
+Function = Callable[..., Any]
+VJPOf = Callable[..., tuple[Any, Pullback]]
+
+
+class Joint(Primitive):
+    """A primitive whose one pullback gives the cotangents of all arguments at once."""
+
+    def __init__(self, forward: Function, pullback: Function, name: str) -> None:
+        super().__init__(forward, name=name)
+        self._pullback = pullback
+
+    def pull(
+        self,
+        wanted: Sequence[int],
+        g: Any,
+        ans: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Sequence[Any]:
+        """Cotangents of the wanted arguments, from the cotangent `g` of the result."""
+        cotangents = self._pullback(g, ans, *args)
+        return [cotangents[place] for place in wanted]
+
+
+class _Logged(Overlay):
+    """Gives plain values, and remembers what was read: Parameters as tracked outside, Buffers."""
+
+    __slots__ = ("buffers", "parameters")
+
+    def __init__(self) -> None:
+        super().__init__(plain)
+        outside = current_overlay()
+        self.recording = outside is not None and outside.recording
+        self.parameters: dict[Any, Any] = {}
+        self.buffers: dict[Any, Any] = {}
+
+    def read(self, box: Any) -> Any:
+        if box not in self.parameters:
+            alone = self._parent is None
+            self.parameters[box] = box.outside() if alone else self.read_outside(box)
+        return plain(self.parameters[box])
+
+    def read_buffer(self, buffer: Any) -> Any:
+        value = super().read_buffer(buffer)
+        return self.buffers.setdefault(buffer, value) if buffer not in self._written else value
+
+
+class _Replayed(Overlay):
+    """Lets Buffers read as they did the first time, and keeps what is written to itself."""
+
+    __slots__ = ("_buffers",)
+
+    def __init__(self, buffers: dict[Any, Any], recording: bool) -> None:
+        super().__init__(plain)
+        self.recording = recording
+        self._buffers = buffers
+
+    def read_buffer(self, buffer: Any) -> Any:
+        if buffer in self._written:
+            return self._written[buffer]
+        return self._buffers[buffer]
+
+    def write_back(self, buffer: Any, value: Any) -> None:
+        """Keep it here: the first run has written it back already."""
+
+
+def checkpoint(vjp: VJPOf, f: Function) -> Function:
+    """f, whose intermediate values are dropped and computed again in the backward pass.
+
+    What f differentiates for are its array arguments and the Parameters that it
+    reads. A tracked value that it reaches otherwise (in a closure) raises.
+    """
+
+    @wraps(f)
+    def call(*args: Any) -> Any:
+        if current_overlay() is None and not any(isinstance(each, Traceable) for each in args):
+            return f(*args)
+        with _Logged() as logged:
+            value = f(*map(plain, args))
+        if isinstance(value, Traceable):
+            raise DifferentiationError(
+                "a checkpointed function reached a tracked value that is no argument of it; "
+                "pass it as an argument"
+            )
+        recomputed = Joint(
+            lambda *inputs: value, _recompute(vjp, f, logged, len(args)), name="checkpoint"
+        )
+        return recomputed(*args, *logged.parameters.values())
+
+    return call
+
+
+def _recompute(vjp: VJPOf, f: Function, logged: _Logged, count: int) -> Function:
+    boxes: list[Parameter] = list(logged.parameters)
+    buffers, recording = logged.buffers, logged.recording
+
+    def pullback(g: Any, ans: Any, *inputs: Any) -> Sequence[Any]:
+        def again(*values: Any) -> Any:
+            with _Replayed(buffers, recording) as replayed:
+                replayed.bind(boxes, values[count:])
+                return f(*values[:count])
+
+        return vjp(again, *inputs)[1](g)
+
+    return pullback
+
+
+def custom_vjp(f: Function, forward: Function, backward: Function) -> Function:
+    """F with a hand-written derivative.
+
+    Args:
+        f: the function, of arrays; called where nothing is differentiated.
+        forward: `forward(*args) -> (value, residuals)`.
+        backward: `backward(residuals, g) -> cotangents`, one for each argument, `None`
+            for a constant; written in differentiable operations for higher orders.
+    """
+
+    def pullback(g: Any, ans: Any, *args: Any) -> Sequence[Any]:
+        cotangents = backward(forward(*args)[1], g)
+        if len(cotangents) != len(args):
+            raise DifferentiationError(
+                f"backward of {f.__name__} gave {len(cotangents)} cotangents "
+                f"for {len(args)} arguments"
+            )
+        return cotangents
+
+    primitive = Joint(f, pullback, name=f.__name__)
+
+    @wraps(f)
+    def call(*args: Any) -> Any:
+        return primitive(*args)
+
+    return call

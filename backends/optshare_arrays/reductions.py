@@ -1,0 +1,165 @@
+"""Reductions and scans."""
+
+# the Array API standard's names are Python's too
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from optshare_arrays import elementwise as ew
+from optshare_arrays.indexing import flip, getitem
+from optshare_arrays.primitive import Primitive, broadcast, constant, plain, stands_for
+from optshare_arrays.shaping import concat, expand_dims, moveaxis, reshape, squeeze
+
+Axes = int | Sequence[int] | None
+
+
+def _axes(axis: Axes, ndim: int) -> tuple[int, ...]:
+    if axis is None:
+        return tuple(range(ndim))
+    return tuple(each % ndim for each in (axis if isinstance(axis, Sequence) else (axis,)))
+
+
+def _spread(g: Any, x: Any, axis: Axes, keepdims: bool) -> Any:
+    """What was reduced over axes, repeated along them again."""
+    if not keepdims:
+        gone = _axes(axis, x.ndim)
+        g = reshape(g, tuple(1 if i in gone else n for i, n in enumerate(x.shape)))
+    return broadcast(g, x.shape)
+
+
+def _count(x: Any, axis: Axes) -> int:
+    return math.prod(x.shape[each] for each in _axes(axis, x.ndim))
+
+
+def _extreme(g: Any, y: Any, x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
+    """The gradient of max and min: shared evenly among the ties."""
+    x, y = plain(x), plain(y)
+    ties = (x == _spread(np.asarray(y), x, axis, keepdims)).astype(x.dtype)
+    shares = ties / ties.sum(axis=_axes(axis, x.ndim), keepdims=True)
+    return _spread(g, x, axis, keepdims) * shares
+
+
+_sum = Primitive(
+    lambda x, axis, keepdims: np.sum(x, axis=axis, keepdims=keepdims),
+    [lambda g, y, x, axis, keepdims: _spread(g, x, axis, keepdims)],
+    name="sum",
+)
+_mean = Primitive(
+    lambda x, axis, keepdims: np.mean(x, axis=axis, keepdims=keepdims),
+    [lambda g, y, x, axis, keepdims: _spread(g / _count(x, axis), x, axis, keepdims)],
+    name="mean",
+)
+_max = Primitive(lambda x, axis, keepdims: np.max(x, axis=axis, keepdims=keepdims), [_extreme])
+_min = Primitive(lambda x, axis, keepdims: np.min(x, axis=axis, keepdims=keepdims), [_extreme])
+_cumsum = Primitive(
+    lambda x, axis: np.cumsum(x, axis=axis),
+    [lambda g, y, x, axis: flip(_cumsum(flip(g, axis), axis), axis)],
+    name="cumulative_sum",
+)
+
+
+def _logsumexp_of(x: Any, axis: tuple[int, ...]) -> Any:
+    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+    top = np.where(np.isfinite(top), top, 0).astype(x.dtype)
+    with np.errstate(divide="ignore"):
+        return np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
+
+
+_logsumexp = Primitive(
+    _logsumexp_of, [lambda g, y, x, axis: g * ew.exp(x - ew.where(plain(y) == -np.inf, 0.0, y))]
+)
+
+
+@stands_for(np.sum)
+def sum(x: Any, axis: Axes = None, *, keepdims: bool = False) -> Any:
+    """The sum over axes."""
+    return _sum(x, axis, keepdims)
+
+
+@stands_for(np.mean)
+def mean(x: Any, axis: Axes = None, *, keepdims: bool = False) -> Any:
+    """The mean over axes."""
+    return _mean(x, axis, keepdims)
+
+
+@stands_for(np.max)
+def max(x: Any, axis: Axes = None, *, keepdims: bool = False) -> Any:
+    """The maximum over axes; ties share the gradient."""
+    return _max(x, axis, keepdims)
+
+
+@stands_for(np.min)
+def min(x: Any, axis: Axes = None, *, keepdims: bool = False) -> Any:
+    """The minimum over axes; ties share the gradient."""
+    return _min(x, axis, keepdims)
+
+
+@stands_for(np.var)
+def var(x: Any, axis: Axes = None, *, correction: float = 0.0, keepdims: bool = False) -> Any:
+    """The mean square distance from the mean, over n - correction."""
+    centred = x - mean(x, axis, keepdims=True)
+    total = sum(centred * centred, axis, keepdims=keepdims)
+    return total / (_count(x, axis) - correction)
+
+
+@stands_for(np.std)
+def std(x: Any, axis: Axes = None, *, correction: float = 0.0, keepdims: bool = False) -> Any:
+    """The square root of the variance."""
+    return ew.sqrt(var(x, axis, correction=correction, keepdims=keepdims))
+
+
+@stands_for(np.prod)
+def prod(x: Any, axis: Axes = None, *, keepdims: bool = False) -> Any:
+    """The product over axes, by halves: right at zeros, to any order."""
+    axes = _axes(axis, x.ndim)
+    for each in axes:
+        x = expand_dims(_product(moveaxis(x, each, 0)), each)
+    return x if keepdims else squeeze(x, axes)
+
+
+def _product(x: Any) -> Any:
+    """The product along the first axis."""
+    if len(x) == 0:
+        return np.ones(x.shape[1:], x.dtype)
+    while len(x) > 1:
+        half = len(x) // 2
+        pairs = x[:half] * x[half : 2 * half]
+        x = concat([pairs, x[2 * half :]]) if len(x) % 2 else pairs
+    return x[0]
+
+
+@stands_for(np.cumulative_sum)
+def cumulative_sum(x: Any, *, axis: int | None = None, include_initial: bool = False) -> Any:
+    """The sums of the first entries along an axis; with a zero before them, if asked."""
+    if axis is None and x.ndim != 1:
+        raise ValueError(f"cumulative_sum of {x.ndim} axes needs axis=")
+    axis = (axis or 0) % x.ndim
+    summed = _cumsum(x, axis)
+    if not include_initial:
+        return summed
+    first = getitem(summed, (slice(None),) * axis + (slice(0, 1),))
+    return concat([np.zeros(first.shape, first.dtype), summed], axis=axis)
+
+
+@stands_for(np.cumsum)
+def cumsum(x: Any, axis: int | None = None) -> Any:
+    """NumPy's cumulative sum: flattened where no axis is given."""
+    return _cumsum(reshape(x, (-1,)), 0) if axis is None else _cumsum(x, axis % x.ndim)
+
+
+def logsumexp(x: Any, axis: Axes = None, *, keepdims: bool = False) -> Any:
+    """log(sum(exp(x))) over axes, without overflow."""
+    axes = _axes(axis, x.ndim)
+    total = _logsumexp(x, axes)
+    return total if keepdims else squeeze(total, axes)
+
+
+argmax = constant(np.argmax)
+argmin = constant(np.argmin)
+all = constant(np.all)
+any = constant(np.any)

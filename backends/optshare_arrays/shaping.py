@@ -1,0 +1,157 @@
+"""Shapes: reshaping, permuting, joining."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from optshare_arrays.primitive import Primitive, Variadic, broadcast, cast, plain, stands_for
+
+Axes = int | Sequence[int] | None
+
+_reshape = Primitive(
+    lambda x, shape: np.reshape(x, shape),
+    [lambda g, y, x, shape: _reshape(g, x.shape)],
+    name="reshape",
+)
+_permute = Primitive(
+    lambda x, axes: np.transpose(x, axes),
+    [lambda g, y, x, axes: _permute(g, np.argsort(axes))],
+    name="permute_dims",
+)
+_roll = Primitive(
+    lambda x, shift, axis: np.roll(x, shift, axis),
+    [lambda g, y, x, shift, axis: _roll(g, _negated(shift), axis)],
+    name="roll",
+)
+
+
+@stands_for(np.reshape)
+def reshape(x: Any, shape: int | Sequence[int], **kwargs: Any) -> Any:
+    """The array in another shape, in C order."""
+    _only(kwargs, order="C", copy=None)
+    return _reshape(x, shape)
+
+
+@stands_for(np.transpose)
+def transpose(x: Any, axes: Any = None) -> Any:
+    """The array with its axes permuted; reversed by default."""
+    return permute_dims(x, range(x.ndim)[::-1] if axes is None else axes)
+
+
+def permute_dims(x: Any, axes: Sequence[int]) -> Any:
+    """The array with its axes permuted."""
+    return _permute(x, tuple(axis % x.ndim for axis in axes))
+
+
+def matrix_transpose(x: Any) -> Any:
+    """The array with its last two axes exchanged."""
+    return swapaxes(x, -1, -2)
+
+
+@stands_for(np.swapaxes)
+def swapaxes(x: Any, one: int, other: int) -> Any:
+    """The array with two axes exchanged."""
+    axes = list(range(x.ndim))
+    axes[one], axes[other] = axes[other], axes[one]
+    return permute_dims(x, axes)
+
+
+@stands_for(np.moveaxis)
+def moveaxis(x: Any, source: int, destination: int) -> Any:
+    """The array with one axis at another place."""
+    axes = [axis for axis in range(x.ndim) if axis != source % x.ndim]
+    axes.insert(destination % x.ndim, source % x.ndim)
+    return permute_dims(x, axes)
+
+
+@stands_for(np.expand_dims)
+def expand_dims(x: Any, axis: Axes = 0) -> Any:
+    """The array with new axes of size 1."""
+    ndim = x.ndim + (len(axis) if isinstance(axis, Sequence) else 1)
+    new = _places(axis, ndim)
+    sizes = iter(x.shape)
+    return _reshape(x, tuple(1 if place in new else next(sizes) for place in range(ndim)))
+
+
+@stands_for(np.squeeze)
+def squeeze(x: Any, axis: Axes = None) -> Any:
+    """The array without axes of size 1, all of them or some."""
+    gone = (
+        _places(axis, x.ndim) if axis is not None else {i for i, n in enumerate(x.shape) if n == 1}
+    )
+    if any(x.shape[place] != 1 for place in gone):
+        raise ValueError(f"cannot squeeze axes {sorted(gone)} of shape {x.shape}: not all are 1")
+    return _reshape(x, tuple(n for i, n in enumerate(x.shape) if i not in gone))
+
+
+@stands_for(np.ravel)
+def ravel(x: Any) -> Any:
+    """The array with one axis."""
+    return _reshape(x, (-1,))
+
+
+@stands_for(np.broadcast_to)
+def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
+    """The array repeated along new axes and axes of size 1."""
+    return broadcast(x, tuple(shape))
+
+
+@stands_for(np.astype)
+def astype(x: Any, dtype: Any, *, copy: bool = True) -> Any:
+    """The array in another dtype."""
+    return cast(x, dtype)
+
+
+@stands_for(np.roll)
+def roll(x: Any, shift: Any, axis: Axes = None) -> Any:
+    """The array shifted along axes, what leaves one end entering at the other."""
+    return _roll(x, shift, axis)
+
+
+def _part(place: int, g: Any, y: Any, *arrays: Any, axis: int) -> Any:
+    start = sum(each.shape[axis] for each in arrays[:place])
+    window = slice(start, start + arrays[place].shape[axis])
+    part = g[(slice(None),) * (axis % g.ndim) + (window,)]
+    return part if part.dtype == arrays[place].dtype else cast(part, arrays[place].dtype)
+
+
+_concat = Variadic(lambda *arrays, axis: np.concatenate(arrays, axis=axis), [_part], name="concat")
+
+
+@stands_for(np.concatenate)
+def concat(arrays: Sequence[Any], axis: int | None = 0) -> Any:
+    """Arrays one after the other along an axis; flattened first where it is `None`."""
+    if axis is None:
+        return _concat(*map(ravel, arrays), axis=0)
+    return _concat(*arrays, axis=axis)
+
+
+@stands_for(np.stack)
+def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
+    """Arrays side by side along a new axis."""
+    return _concat(*(expand_dims(each, axis) for each in arrays), axis=axis)
+
+
+@stands_for(np.shape)
+def shape(x: Any) -> tuple[int, ...]:
+    """The shape of an array."""
+    return plain(x).shape
+
+
+def _places(axis: Axes, ndim: int) -> set[int]:
+    axes = axis if isinstance(axis, Sequence) else (axis,)
+    return {each % ndim for each in axes if each is not None}
+
+
+def _negated(shift: Any) -> Any:
+    return tuple(-each for each in shift) if isinstance(shift, tuple) else -shift  # pyright: ignore[reportUnknownVariableType] # NumPy's own mixture
+
+
+def _only(given: dict[str, Any], **allowed: Any) -> None:
+    """Refuse an argument of NumPy's that would change what is computed."""
+    for name, value in given.items():
+        if name not in allowed or value != allowed[name]:
+            raise TypeError(f"{name}={value!r} is not supported on tracked values")

@@ -1,0 +1,166 @@
+"""Tracked: a value that acts like a NumPy array while an engine records it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+from optshare.extend import (
+    ImplicitUnwrapError,
+    InPlaceError,
+    NoDerivativeError,
+    Operators,
+    Parameter,
+)
+from optshare_arrays import indexing, reductions, shaping
+from optshare_arrays.primitive import BY_NUMPY, BY_OPERATOR, Traceable, cast, plain
+
+
+class Tracked(Traceable, Operators):
+    """The base of both engines' values: operators, methods, and NumPy's dispatch protocols."""
+
+    __slots__ = ()
+
+    def _operate(self, function: Callable[..., Any], *operands: Any) -> Any:
+        if any(isinstance(each, Parameter) for each in operands):
+            return NotImplemented  # the Parameter's own operator reads its value
+        return BY_OPERATOR[function](*operands)
+
+    # -- NumPy's functions -----------------------------------------------------------------
+
+    def __array_ufunc__(
+        self, ufunc: Callable[..., Any], method: str, *inputs: Any, **kwargs: Any
+    ) -> Any:
+        if method != "__call__":
+            raise NoDerivativeError(
+                f"numpy.{ufunc.__name__}.{method} has no derivative here; "
+                f"use a function such as numpy.sum"
+            )
+        return self.__array_function__(ufunc, (), inputs, kwargs)
+
+    def __array_function__(
+        self, function: Callable[..., Any], types: Any, args: Any, kwargs: dict[str, Any]
+    ) -> Any:
+        given = {name: each for name, each in kwargs.items() if each is not None}
+        name = function.__name__
+        if "out" in given:
+            raise InPlaceError(f"numpy.{name} cannot write a tracked value into out=")
+        if function not in BY_NUMPY:
+            raise NoDerivativeError(
+                f"numpy.{name} has no derivative here; compose it of functions that have one "
+                f"(see optshare_arrays.namespace), or apply it to value(x) as a constant"
+            )
+        return BY_NUMPY[function](*args, **given)
+
+    def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise ImplicitUnwrapError(
+            "NumPy would unwrap this tracked value and lose its gradient; "
+            "use value(x) for a constant, or a function of ops"
+        )
+
+    # -- what an array has -----------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the array."""
+        return self.value.shape
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype of the array."""
+        return self.value.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self.value.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self.value.size
+
+    @property
+    def T(self) -> Any:
+        """The array with its axes reversed."""
+        return shaping.transpose(self)
+
+    @property
+    def mT(self) -> Any:
+        """The array with its last two axes exchanged."""
+        return shaping.matrix_transpose(self)
+
+    def sum(self, axis: Any = None, *, keepdims: bool = False) -> Any:
+        """The sum over axes."""
+        return reductions.sum(self, axis=axis, keepdims=keepdims)
+
+    def mean(self, axis: Any = None, *, keepdims: bool = False) -> Any:
+        """The mean over axes."""
+        return reductions.mean(self, axis=axis, keepdims=keepdims)
+
+    def prod(self, axis: Any = None, *, keepdims: bool = False) -> Any:
+        """The product over axes."""
+        return reductions.prod(self, axis=axis, keepdims=keepdims)
+
+    def max(self, axis: Any = None, *, keepdims: bool = False) -> Any:
+        """The maximum over axes; ties share the gradient."""
+        return reductions.max(self, axis=axis, keepdims=keepdims)
+
+    def min(self, axis: Any = None, *, keepdims: bool = False) -> Any:
+        """The minimum over axes; ties share the gradient."""
+        return reductions.min(self, axis=axis, keepdims=keepdims)
+
+    def var(self, axis: Any = None, *, correction: float = 0.0, keepdims: bool = False) -> Any:
+        """The variance over axes."""
+        return reductions.var(self, axis=axis, correction=correction, keepdims=keepdims)
+
+    def std(self, axis: Any = None, *, correction: float = 0.0, keepdims: bool = False) -> Any:
+        """The standard deviation over axes."""
+        return reductions.std(self, axis=axis, correction=correction, keepdims=keepdims)
+
+    def reshape(self, *shape: Any) -> Any:
+        """The array in another shape."""
+        return shaping.reshape(self, shape[0] if len(shape) == 1 else shape)
+
+    def transpose(self, *axes: Any) -> Any:
+        """The array with its axes permuted; reversed by default."""
+        return shaping.transpose(self, axes[0] if len(axes) == 1 else axes or None)
+
+    def ravel(self) -> Any:
+        """The array with one axis."""
+        return shaping.reshape(self, (-1,))
+
+    def squeeze(self, axis: Any = None) -> Any:
+        """The array without axes of size 1."""
+        return shaping.squeeze(self, axis)
+
+    def astype(self, dtype: Any) -> Any:
+        """The array in another dtype."""
+        return cast(self, dtype)
+
+    def item(self) -> Any:
+        """The one element as a Python number, a constant."""
+        return plain(self).item()
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (indexing.getitem(self, i) for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        return bool(plain(self))
+
+    def __float__(self) -> float:
+        return float(plain(self))
+
+    def __setitem__(self, index: Any, value: Any) -> NoReturn:
+        raise InPlaceError("a tracked value cannot be written in place; use where, or concat parts")
+
+    def __deepcopy__(self, memo: Any) -> NoReturn:
+        raise ImplicitUnwrapError(
+            "copying a tracked value would lose its gradient; use value(x) for its array"
+        )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({plain(self)!r})"

@@ -1,0 +1,163 @@
+"""The functional engine's face: `grad` and everything made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+import numpy as np
+from optshare_arrays import checkpoint as _checkpoint
+from optshare_arrays import custom_vjp as _custom_vjp
+from optshare_arrays import grad as _grad
+from optshare_arrays import gradient as _gradient
+from optshare_arrays import ops
+from optshare_arrays import value_and_grad as _value_and_grad
+
+from optshare.extend import Pullback, floating, is_array
+from optshare_functional import trace
+from optshare_functional.backend import backend
+
+Function = Callable[..., Any]
+
+
+def grad(f: Function, argnum: int | tuple[int, ...] = 0) -> Function:
+    """A function that gives the gradient of f for one argument, or for several.
+
+    Arguments may be arrays, numbers, and lists, tuples and dicts of them; the
+    gradient has the same structure. It nests to any order.
+
+    >>> grad(lambda x: x**3)(2.0)
+    array(12.)
+    >>> grad(grad(lambda x: x**3))(2.0)
+    array(12.)
+    """
+    return _grad(backend, f, argnum)
+
+
+def value_and_grad(f: Function, argnum: int | tuple[int, ...] = 0) -> Function:
+    """A function that gives the value of f and its gradient, value first.
+
+    >>> value_and_grad(lambda x: x * x)(3.0)
+    (np.float64(9.0), array(6.))
+    """
+    return _value_and_grad(backend, f, argnum)
+
+
+def gradient(f: Function, *args: Any) -> tuple[Any, ...]:
+    """The gradient of f for each argument.
+
+    >>> gradient(lambda x, y: (x * y).sum(), [1, 2, 3], [4, 5, 6])
+    (array([4., 5., 6.]), array([1., 2., 3.]))
+    """
+    return _gradient(backend, f, *args)
+
+
+def vjp(f: Function, *args: Any) -> tuple[Any, Pullback]:
+    """The value of f and its pullback, from a cotangent of the value to those of the arguments.
+
+    >>> value, pullback = vjp(lambda x: x * x, [1., 2.])
+    >>> pullback([1., 10.])
+    [array([ 2., 40.])]
+    """
+    return trace.vjp(f, *map(_array, args))
+
+
+def jvp(f: Function, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """The value of f and its derivative along tangents, one for each argument.
+
+    The pullback is linear in the cotangent; its own transpose is the derivative.
+
+    >>> jvp(lambda x, y: x * y, [3., 4.], [1., 0.])
+    (array(12.), array(4.))
+    """
+    value, pullback = vjp(f, *args)
+    along = [_array(each) for each in tangents]
+
+    def paired(cotangent: Any) -> Any:
+        pulled = pullback(cotangent)
+        total = 0.0 * ops.sum(cotangent)
+        for each, tangent in zip(pulled, along, strict=True):
+            total = total if each is None else total + ops.sum(each * tangent)
+        return total
+
+    _, transpose = trace.vjp(paired, ops.zeros_like(value))
+    return _shown(value), transpose(1.0)[0]
+
+
+def jacobian(f: Function) -> Function:
+    """A function that gives all partial derivatives of f for its first argument.
+
+    The result has the shape of the value followed by the shape of the argument.
+
+    >>> jacobian(lambda x: x * x)([1., 2.])
+    array([[2., 0.], [0., 4.]])
+    """
+
+    @wraps(f)
+    def call(x: Any, *args: Any) -> Any:
+        array = _array(x)
+        value, pullback = trace.vjp(lambda each: f(each, *args), array)
+        basis = np.eye(value.size, dtype=value.dtype).reshape(value.size, *value.shape)
+        rows = [_or_zero(pullback(each)[0], array) for each in basis]
+        return ops.reshape(ops.stack(rows), value.shape + array.shape)
+
+    return call
+
+
+def hessian(f: Function) -> Function:
+    """A function that gives the second derivatives of a scalar f for its first argument.
+
+    >>> hessian(lambda x: (x**3).sum())([1., 2.])
+    array([[ 6.,  0.], [ 0., 12.]])
+    """
+    return jacobian(grad(f))
+
+
+def hvp(f: Function, x: Any, v: Any) -> Any:
+    """The Hessian of a scalar f at x, times v, without forming it.
+
+    >>> hvp(lambda x: (x**3).sum(), [1., 2.], [1., 1.])
+    array([ 6., 12.])
+    """
+    return jvp(grad(f), [x], [v])[1]
+
+
+def checkpoint(f: Function) -> Function:
+    """f, whose intermediate values are computed again in the backward pass, not kept.
+
+    >>> grad(checkpoint(lambda x: x**3))(2.0)
+    array(12.)
+    """
+    return _checkpoint(trace.vjp, f)
+
+
+def custom_vjp(f: Function, forward: Function, backward: Function) -> Function:
+    """F with a hand-written derivative.
+
+    Args:
+        f: a function of arrays.
+        forward: `forward(*args) -> (value, residuals)`.
+        backward: `backward(residuals, g) -> cotangents`, one for each argument.
+
+    >>> clipped = custom_vjp(
+    ...     lambda x: x * x,
+    ...     lambda x: (x * x, x),
+    ...     lambda x, g: (np.clip(2 * x * g, -1, 1),),
+    ... )
+    >>> grad(clipped)(3.0)
+    array(1.)
+    """
+    return _custom_vjp(f, forward, backward)
+
+
+def _array(x: Any) -> Any:
+    return x if is_array(x) and not isinstance(x, np.ndarray | np.generic) else floating(x)
+
+
+def _or_zero(gradient: Any, array: Any) -> Any:
+    return ops.zeros_like(array) if gradient is None else gradient
+
+
+def _shown(value: Any) -> Any:
+    return np.asarray(value) if isinstance(value, np.generic) else value

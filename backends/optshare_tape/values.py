@@ -1,0 +1,164 @@
+"""The tape's values: each links to what it was computed from."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from optshare_arrays import Primitive, Tracked, next_level, plain
+
+from optshare.extend import (
+    DifferentiationError,
+    EscapedValueError,
+    FreedRecordError,
+    Parameter,
+    StaleRecordError,
+    Suspended,
+    current_overlay,
+)
+
+_next_sequence = itertools.count().__next__
+
+Node = tuple[Primitive, tuple[Any, ...], dict[str, Any]]
+
+
+class Scope:
+    """One differentiation: its level, and whether it has ended."""
+
+    __slots__ = ("closed", "level")
+
+    def __init__(self, level: int | None = None) -> None:
+        self.level = next_level() if level is None else level
+        self.closed = False
+
+
+AMBIENT = Scope(0)
+"""Where Variables, and Parameters inside `record()`, are recorded; it never ends."""
+
+
+class Value(Tracked):
+    """An array that a differentiation computed, with the operation and its arguments.
+
+    Values refer to their inputs only, never back, so what nobody holds is freed at once.
+    """
+
+    __slots__ = ("node", "scope", "sequence")
+
+    def __init__(self, value: Any, scope: Scope, node: Node | None = None) -> None:
+        self.value = value
+        self.scope = scope
+        self.level = scope.level
+        self.node = node
+        self.sequence = _next_sequence()
+
+    def record(self, primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Compute one level down, and link the result to its arguments."""
+        if self.scope.closed:
+            raise EscapedValueError(
+                f"{primitive.name} was applied to a value of a differentiation that has ended; "
+                f"return it from the function, or keep value(x)"
+            )
+        if isinstance(current_overlay(), Suspended):
+            return primitive(*map(plain, args), **kwargs)
+        answer = primitive(*lowered(args, self.level), **kwargs)
+        return Value(answer, self.scope, (primitive, args, kwargs))
+
+
+class Leaf(Value):
+    """Where a backward pass ends: an input of a differentiation, or a Parameter as it was read."""
+
+    __slots__ = ("key", "version")
+
+    def __init__(self, value: Any, scope: Scope, key: Parameter | None = None) -> None:
+        super().__init__(value, scope)
+        self.key = key
+        self.version = 0 if key is None else key.version
+
+    def require_current(self) -> None:
+        """Raise `StaleRecordError` if the Parameter was updated since it was read."""
+        if self.key is not None and self.key.version != self.version:
+            raise StaleRecordError(
+                f"a parameter of shape {self.key.shape} was updated between the forward pass "
+                f"and its backward pass; call back before the update, or run forward again"
+            )
+
+
+def lowered(args: tuple[Any, ...], level: int) -> tuple[Any, ...]:
+    """Arguments as they are one level down."""
+    return tuple(
+        each.value if isinstance(each, Value) and each.level == level else each for each in args
+    )
+
+
+def backward(output: Value, seed: Any) -> dict[Leaf, Any]:
+    """The gradient at every leaf that a value was computed from.
+
+    Each operation is forgotten as soon as it has been used, which frees what it kept.
+    """
+    found: dict[Leaf, Any] = {}
+    cotangents: dict[Value, Any] = {output: seed}
+    order = _recorded(output)
+    while order:
+        value = order.pop()
+        g = cotangents.pop(value)
+        if isinstance(value, Leaf):
+            found[value] = g
+            continue
+        assert value.node is not None
+        primitive, args, kwargs = value.node
+        value.node = None
+        for parent, each in _pulled(value, g, primitive, args, kwargs):
+            before = cotangents.get(parent)
+            cotangents[parent] = each if before is None else before + each
+    return found
+
+
+def _pulled(
+    value: Value, g: Any, primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> list[tuple[Value, Any]]:
+    level = value.level
+    links = [
+        (place, each)
+        for place, each in enumerate(args)
+        if isinstance(each, Value) and each.level == level
+    ]
+    pulled = primitive.pull(
+        [place for place, _ in links], g, value.value, lowered(args, level), kwargs
+    )
+    return [(parent, each) for (_, parent), each in zip(links, pulled, strict=True)]
+
+
+def _recorded(output: Value) -> list[Value]:
+    """All that a value was computed from, oldest first; raises if some was freed or is stale."""
+    seen = {output}
+    waiting = [output]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Leaf):
+            value.require_current()
+            continue
+        if value.node is None:
+            raise FreedRecordError(
+                "this record was freed by an earlier backward pass; run the forward pass again"
+            )
+        for each in value.node[1]:
+            if isinstance(each, Value) and each.level == value.level and each not in seen:
+                seen.add(each)
+                waiting.append(each)
+    return sorted(seen, key=_sequence)
+
+
+def _sequence(value: Value) -> int:
+    return value.sequence
+
+
+def require_tracked(y: Any) -> Value:
+    """Raise `DifferentiationError` unless a value is recorded and its record is still open."""
+    if not isinstance(y, Value):
+        raise DifferentiationError(
+            f"back needs a tracked value, not {type(y).__name__}: it was computed from no "
+            f"Variable, and from no Parameter inside record()"
+        )
+    if y.scope.closed:
+        raise EscapedValueError("back was called on a value of a differentiation that has ended")
+    return y

@@ -1,0 +1,109 @@
+"""Variable, the tape's tracked leaf, and the contexts that switch recording."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from optshare_arrays import plain
+
+from optshare.extend import Overlay, Parameter, Suspended, current_overlay
+from optshare_tape.values import AMBIENT, Leaf, Scope
+
+
+class Variable(Parameter):
+    """A Parameter that is recorded always, except inside `with no_grad():`.
+
+    `x.grad` is what `back` accumulated. Found by `params`, and a valid key of
+    an optimizer's state. `x.value` is tracked; `value(x)` is the plain array.
+
+    >>> from optshare_tape import back
+    >>> x = Variable([1, 2, 3])
+    >>> y = sum(2 * x)
+    >>> back(y, 1)
+    >>> x.grad
+    array([2., 2., 2.])
+    """
+
+    __slots__ = ()
+
+    @property
+    def value(self) -> Any:
+        """The tracked value; plain inside `no_grad`."""
+        here = current_overlay()
+        return self.outside() if here is None else here.read(self)
+
+    @value.setter
+    def value(self, array: Any) -> None:
+        Parameter.value.__set__(self, array)
+
+    def outside(self) -> Any:
+        """A leaf of the ambient record; the plain array if frozen."""
+        return self.stored if self.frozen else Leaf(self.stored, AMBIENT, self)
+
+    @property
+    def T(self) -> Any:
+        """The value with its axes reversed."""
+        return self.value.T
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self.value, name)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride] # a Parameter refuses, a Variable is tracked
+        inputs = tuple(each.value if isinstance(each, Parameter) else each for each in inputs)
+        return getattr(ufunc, method)(*inputs, **kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return function(*(_unboxed(each) for each in args), **kwargs)
+
+
+def _unboxed(argument: Any) -> Any:
+    if isinstance(argument, list | tuple):
+        return type(argument)(_unboxed(each) for each in argument)  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType] # of anything
+    return argument.value if isinstance(argument, Variable) else argument
+
+
+class Recording(Overlay):
+    """An overlay in which every Parameter that is not frozen reads as a leaf of a scope."""
+
+    __slots__ = ("_leaves", "_scope")
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(plain)
+        self._scope = scope
+        self._leaves: dict[Any, Leaf] = {}
+
+    def read(self, box: Any) -> Any:
+        """The leaf of a Parameter, one for each version of it."""
+        if box.frozen:
+            return self.read_outside(box)
+        leaf = self._leaves.get(box)
+        if leaf is None or leaf.version != box.version:
+            leaf = self._leaves[box] = Leaf(self.read_outside(box), self._scope, box)
+        return leaf
+
+
+def record() -> Recording:
+    """A `with` in which Parameters are tracked, and dropout and batch statistics act.
+
+    >>> from optshare_tape import back, Variable
+    >>> p = Parameter([1., 2.])
+    >>> with record():
+    ...     y = (p * p).sum()
+    >>> back(y)
+    >>> p.grad
+    array([2., 4.])
+    """
+    return Recording(AMBIENT)
+
+
+def no_grad() -> Suspended:
+    """A `with` in which nothing is recorded: Variables are plain arrays.
+
+    >>> x = Variable([1., 2.])
+    >>> with no_grad():
+    ...     2 * x
+    array([2., 4.])
+    """
+    return Suspended(plain)

@@ -1,0 +1,91 @@
+"""One optimizer and one set of layers for every automatic-differentiation engine.
+
+>>> import numpy as np
+>>> model = Chain(Dense(2, 8, tanh), Dense(8, 1))
+>>> opt = Adam(model, lr=0.01)
+>>> x = np.ones((4, 2), np.float32)
+>>> loss = opt.step(lambda x, y: mse(model(x), y), x, np.zeros((4, 1), np.float32))
+>>> loss.dtype
+dtype('float32')
+"""
+
+from optshare.data import minibatch
+from optshare.differentiate import gradient, record, value_and_gradient
+from optshare.dispatch import namespace_of, ops
+from optshare.errors import OptshareError
+from optshare.faces import SGD, Adam, AdamW
+from optshare.gradients import Gradients
+from optshare.initializers import seed
+from optshare.layers import (
+    Chain,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    Model,
+    elu,
+    gelu,
+    leaky_relu,
+    log_softmax,
+    relu,
+    selu,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+    tanh,
+)
+from optshare.losses import accuracy, crossentropy, mse, nll
+from optshare.optimizer import Optimizer
+from optshare.overlay import propagate, recording
+from optshare.parameter import Buffer, Parameter
+from optshare.registry import use
+from optshare.rules import Rule
+from optshare.tree import buffers, freeze, params, thaw
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "AdamW",
+    "Buffer",
+    "Chain",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "Gradients",
+    "Layer",
+    "Model",
+    "Optimizer",
+    "OptshareError",
+    "Parameter",
+    "Rule",
+    "accuracy",
+    "buffers",
+    "crossentropy",
+    "elu",
+    "freeze",
+    "gelu",
+    "gradient",
+    "leaky_relu",
+    "log_softmax",
+    "minibatch",
+    "mse",
+    "namespace_of",
+    "nll",
+    "ops",
+    "params",
+    "propagate",
+    "record",
+    "recording",
+    "relu",
+    "seed",
+    "selu",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+    "tanh",
+    "thaw",
+    "use",
+    "value_and_gradient",
+]

@@ -1,0 +1,85 @@
+"""`python -m optshare`: the demo, and the list of backends."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from optshare import registry
+from optshare.backend import Capabilities
+from optshare.errors import OptshareError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 if it went well, 1 with the reason on stderr if not."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if given.command is None:
+        parser.print_help()
+        return 0
+    try:
+        if given.command == "backends":
+            backends()
+        else:
+            demo(given.engines, given.epochs, given.picture)
+    except OptshareError as error:
+        print(f"optshare: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m optshare",
+        description="One optimizer and one set of layers for every AD engine.",
+    )
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser("backends", help="list each backend with its capabilities, or its reason")
+    demo = commands.add_parser("demo", help="train one model on digits, on every engine")
+    demo.add_argument("engines", nargs="*", help="which engines; all that are installed by default")
+    demo.add_argument("--epochs", type=_positive, default=20)
+    demo.add_argument("--picture", default="demo.png", help="where to draw the loss curves")
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not at least 1")
+    return number
+
+
+def backends() -> None:
+    """Print each installed backend with its capabilities, each unavailable one with its reason."""
+    for name, found in registry.report().items():
+        print(name)
+        if isinstance(found, Capabilities):
+            for capability, value in found.declared().items():
+                print(f"  {capability}: {', '.join(value) if isinstance(value, tuple) else 'yes'}")
+        else:
+            print(f"  unavailable: {found}")
+
+
+def demo(engines: Sequence[str], epochs: int, picture: str) -> None:
+    """Train the model on each engine; print the table, and draw the picture."""
+    from optshare import demo as show  # noqa: PLC0415 # only the demo needs it
+    from optshare.demo.digits import require  # noqa: PLC0415 # only the demo needs it
+
+    names = list(engines) or list(registry.descriptions())
+    for name in names:
+        registry.load(name)
+    digits = show.load_digits()
+    print(f"{len(digits.train_x)} digits to train on, {len(digits.test_x)} to test on")
+    runs: list[show.Run] = []
+    for name in names:
+        with require("tqdm").tqdm(total=epochs, desc=f"{name:>12}", unit="epoch") as bar:
+            runs.append(show.train(name, digits, epochs, bar.update))
+    print(f"\n{show.table(runs)}\n")
+    print(f"deviation: of the parameters after {min(5, epochs)} epochs from those of {names[0]}")
+    show.draw(runs, picture)
+    print(f"loss curves: {picture}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

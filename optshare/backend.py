@@ -1,0 +1,135 @@
+"""The protocol: what ties an automatic-differentiation engine to optshare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, NoReturn, Protocol
+
+from optshare.errors import CapabilityError, NonScalarLossError, UnreachedParametersError
+from optshare.namespace.protocol import Namespace
+from optshare.overlay import Overlay
+from optshare.tree import keyed
+
+Pullback = Callable[[Any], Sequence[Any]]
+
+
+class Backend(Protocol):
+    """Three verbs, and the functions of one engine.
+
+    Which types of array it claims stands in its description, so that asking
+    does not load it.
+    """
+
+    name: str
+    ops: Namespace
+
+    def params(self, model: Any) -> list[tuple[str, Any]]:
+        """Pairs (path, key) for every path to a parameter; the key has the identity."""
+        ...
+
+    def gradient(
+        self, fn: Callable[..., Any], keys: Sequence[Any], *args: Any
+    ) -> tuple[Any, list[Any]]:
+        """The plain value of `fn(*args)`, and its gradient for each key, `None` where absent."""
+        ...
+
+    def update(self, key: Any, new_value: Any) -> None:
+        """Write a new value back; knows no rule."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capabilities:
+    """What a backend declares beyond the three verbs; the undeclared raises when asked for.
+
+    >>> Capabilities(vjp=True, dtypes=("float64",)).declared()
+    {'vjp': True, 'dtypes': ('float64',)}
+    """
+
+    vjp: bool = False
+    """`vjp(fn, *arrays) -> (value, pullback)`."""
+    embed: bool = False
+    """A foreign function can be one differentiable node."""
+    higher_order: bool = False
+    """Gradients can be differentiated."""
+    jit: bool = False
+    """Functions can be compiled."""
+    accumulates_grad: bool = False
+    """`record()` and a backward pass fill `.grad`."""
+    inplace: bool = False
+    """Arrays may be written in place."""
+    complex: bool = False
+    """Complex arrays can be differentiated."""
+    devices: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ()
+
+    def declared(self) -> dict[str, Any]:
+        """The capabilities that are there, by name."""
+        pairs = ((each.name, getattr(self, each.name)) for each in fields(self))
+        return {name: value for name, value in pairs if value}
+
+
+class BaseBackend:
+    """Derives what it can; the base of every bundled backend and, if they like, of others.
+
+    An author of a pure engine writes `vjp` and gets `gradient` from it; an
+    author of a mutable engine writes `gradient`.
+    """
+
+    name: str
+    ops: Namespace
+
+    def params(self, model: Any) -> list[tuple[str, Any]]:
+        """The Parameters (and array leaves) of a model, by path."""
+        return keyed(model)
+
+    def vjp(self, fn: Callable[..., Any], *arrays: Any) -> tuple[Any, Pullback]:
+        """The value of `fn(*arrays)` and its pullback: output cotangent to input cotangents."""
+        self.lacks("vjp")
+
+    def gradient(
+        self, fn: Callable[..., Any], keys: Sequence[Any], *args: Any
+    ) -> tuple[Any, list[Any]]:
+        """The plain value of `fn(*args)`, and its gradient for each key, `None` where absent."""
+        outside = [key.value for key in keys]
+
+        def bound(*arrays: Any) -> Any:
+            here.bind(keys, arrays)
+            return fn(*args)
+
+        with Overlay(self.detach) as here:
+            value, pullback = self.vjp(bound, *outside)
+            require_scalar(value)
+            if keys and not here.was_read:
+                raise UnreachedParametersError(
+                    f"the function read none of the {len(keys)} parameters it was "
+                    f"differentiated for; does it use this model?"
+                )
+            return value, list(pullback(self.ops.ones_like(value)))
+
+    def update(self, key: Any, new_value: Any) -> None:
+        """Assign a new value to a Parameter."""
+        key.value = new_value
+
+    def detach(self, array: Any) -> Any:
+        """An array as this backend's engine had it before tracking it."""
+        return self.ops.stop_gradient(array)
+
+    def record(self) -> Overlay:
+        """A context in which Parameters are tracked, for a later backward pass."""
+        self.lacks("accumulates_grad")
+
+    def lacks(self, capability: str) -> NoReturn:
+        """Raise `CapabilityError` for a capability that is not there."""
+        raise CapabilityError(f"backend {self.name!r} does not declare {capability!r}")
+
+
+def require_scalar(value: Any) -> None:
+    """Raise `NonScalarLossError` unless a value has no axes."""
+    shape = tuple(getattr(value, "shape", ()))
+    if shape:
+        raise NonScalarLossError(
+            f"the loss has shape {shape}; return a scalar (.mean(), .sum()) "
+            f"or give a seed of that shape"
+        )

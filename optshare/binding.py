@@ -1,0 +1,106 @@
+"""Which parameters an optimizer holds, and how gradients from elsewhere are laid over them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from optshare import registry
+from optshare.errors import EmptyModelError, UnregisteredParameterError
+from optshare.gradients import Gradients
+from optshare.parameter import Slot
+from optshare.tree import grouped, leaves
+
+Pairs = list[tuple[Any, Any]]
+
+
+class Binding:
+    """The parameters of a model by identity and by path; held strongly.
+
+    Raises:
+        EmptyModelError: the model holds no parameters.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        pairs = registry.resolve(()).params(model)
+        if not pairs:
+            raise EmptyModelError(
+                f"{type(model).__name__} holds no parameters; wrap its arrays in "
+                f"optshare.Parameter, or pass them in a list, tuple or dict"
+            )
+        self.entries = grouped(pairs)
+        self.keys = [each.key for each in self.entries]
+        """The parameters, each once, in the order of definition."""
+        self._ids = {id(key): key for key in self.keys}
+        self._by_path = dict(pairs)
+        self._slots = {path: key for path, key in pairs if isinstance(key, Slot)}
+
+    @property
+    def is_plain_tree(self) -> bool:
+        """Whether there are arrays of the caller's among the parameters."""
+        return bool(self._slots)
+
+    def path(self, key: Any) -> str:
+        """Where a parameter was found first."""
+        return next(each.path for each in self.entries if each.key is key)
+
+    def key(self, parameter: Any) -> Any:
+        """The key of a parameter, or of an array of the tree."""
+        if id(parameter) in self._ids:
+            return self._ids[id(parameter)]
+        for slot in self._slots.values():
+            if slot.stored is parameter:
+                return slot
+        held = ", ".join(each.path or "the array" for each in self.entries)
+        raise UnregisteredParameterError(
+            f"this optimizer does not hold the {type(parameter).__name__} of shape "
+            f"{getattr(parameter, 'shape', None)}; it holds {held}"
+        )
+
+    def keys_of(self, part: Any) -> list[Any]:
+        """The keys of a part of the model."""
+        found = [self.key(leaf) for _, leaf in leaves(part)]
+        if not found:
+            raise EmptyModelError(f"{type(part).__name__} holds no parameters")
+        return list({id(key): key for key in found}.values())
+
+    def paired(self, gradients: Any) -> Pairs:
+        """The pairs (parameter, gradient) of `Gradients`, a parallel list, or a like tree."""
+        if isinstance(gradients, Gradients):
+            return self._by_identity(gradients)
+        if isinstance(gradients, list | tuple) and self._is_parallel(gradients):  # pyright: ignore[reportUnknownArgumentType] # of anything
+            return list(zip(self.keys, gradients, strict=True))  # pyright: ignore[reportUnknownArgumentType,reportUnknownVariableType] # of anything
+        return self._along_paths(gradients)
+
+    def _by_identity(self, gradients: Gradients) -> Pairs:
+        arrays = {id(slot.stored): slot for slot in self._slots.values()}
+        return [
+            (arrays[id(key)] if id(key) in arrays else self.key(key), gradient)
+            for key, gradient in gradients.items()
+        ]
+
+    def _is_parallel(self, gradients: Any) -> bool:
+        nested = any(isinstance(each, list | tuple | dict) for each in gradients)
+        return len(gradients) == len(self.entries) and not nested
+
+    def _along_paths(self, gradients: Any) -> Pairs:
+        """The gradients of a tree laid out like the model; those of tied places are summed."""
+        totals: dict[int, tuple[Any, Any]] = {}
+        for path, gradient in leaves(gradients):
+            if path not in self._by_path:
+                raise UnregisteredParameterError(
+                    f"the gradients have an entry at {path!r}; the {len(self.entries)} "
+                    f"parameters are at {', '.join(self._by_path)}"
+                )
+            key = self._by_path[path]
+            before = totals.get(id(key))
+            totals[id(key)] = key, gradient if before is None else before[1] + gradient
+        return list(totals.values())
+
+    def follow(self) -> None:
+        """Take up arrays that the caller has put in the place of old ones; state stays."""
+        for path, leaf in leaves(self.model) if self._slots else ():
+            slot = self._slots.get(path)
+            if slot is not None and slot.stored is not leaf:
+                slot.fitted(leaf)
+                slot.stored = leaf

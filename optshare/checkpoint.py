@@ -1,0 +1,96 @@
+"""The state of an optimizer at rest: by path, in plain arrays and numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from optshare.binding import Binding
+from optshare.errors import CheckpointError, HyperparameterError
+from optshare.rules.base import Rule
+from optshare.state import IdentityStore, ParameterState, working_dtype
+from optshare.tree import Named
+
+FORMAT = "optshare.optimizer.1"
+
+
+def saved(binding: Binding, store: IdentityStore, steps: int) -> dict[str, Any]:
+    """Everything needed to go on later; nothing in it is shared with the optimizer."""
+    return {
+        "format": FORMAT,
+        "steps": steps,
+        "parameters": {each.path: _saved_one(each, store[each.key]) for each in binding.entries},
+    }
+
+
+def _saved_one(entry: Named, state: ParameterState) -> dict[str, Any]:
+    return {
+        "aliases": list(entry.aliases),
+        "shape": tuple(entry.key.shape),
+        "dtype": str(entry.key.dtype),
+        "rule": type(state.rule).__name__,
+        "hyperparameters": state.rule.hyperparameters(),
+        "t": state.t,
+        "arrays": {name: np.array(each) for name, each in state.arrays.items()},
+    }
+
+
+def restored(
+    binding: Binding, store: IdentityStore, data: dict[str, Any]
+) -> tuple[IdentityStore, int]:
+    """A new store and the step count from what `saved` gave; strict, and changes nothing.
+
+    Raises:
+        CheckpointError: the data has another format, other paths, or a
+            parameter of another shape, dtype or rule.
+    """
+    if data.get("format") != FORMAT:
+        raise CheckpointError(f"the state has format {data.get('format')!r}, not {FORMAT!r}")
+    parameters: dict[str, Any] = data["parameters"]
+    _require_equal_paths(set(parameters), {each.path for each in binding.entries})
+    pairs = [
+        (each.key, _restored_one(each, store[each.key].rule, parameters[each.path]))
+        for each in binding.entries
+    ]
+    return IdentityStore(pairs), int(data["steps"])
+
+
+def _require_equal_paths(given: set[str], wanted: set[str]) -> None:
+    if given != wanted:
+        raise CheckpointError(
+            f"the state belongs to another model; it lacks {sorted(wanted - given) or 'nothing'} "
+            f"and has beyond it {sorted(given - wanted) or 'nothing'}"
+        )
+
+
+def _restored_one(entry: Named, rule: Rule, data: dict[str, Any]) -> ParameterState:
+    _require_same(entry, "rule", data["rule"], type(rule).__name__)
+    _require_same(entry, "shape", tuple(data["shape"]), tuple(entry.key.shape))
+    _require_same(entry, "dtype", data["dtype"], str(entry.key.dtype))
+    hyperparameters = {
+        name: tuple(each) if isinstance(each, list) else each  # pyright: ignore[reportUnknownArgumentType] # as read from a file
+        for name, each in data["hyperparameters"].items()
+    }
+    try:
+        state = ParameterState(rule.adjusted(**hyperparameters))
+    except HyperparameterError as error:
+        raise CheckpointError(f"{entry.path!r}: {error}") from error
+    names = set(state.rule.state_names()) if data["arrays"] else set[str]()
+    _require_same(entry, "state arrays", sorted(data["arrays"]), sorted(names))
+    state.arrays = {name: _array(entry, name, each) for name, each in data["arrays"].items()}
+    state.t = int(data["t"])
+    return state
+
+
+def _array(entry: Named, name: str, data: Any) -> Any:
+    array = np.array(data, working_dtype(entry.key))
+    _require_same(entry, f"shape of {name}", array.shape, tuple(entry.key.shape))
+    return array
+
+
+def _require_same(entry: Named, what: str, given: Any, wanted: Any) -> None:
+    if given != wanted:
+        raise CheckpointError(
+            f"{entry.path!r}: the saved {what} is {given!r}, here it is {wanted!r}"
+        )

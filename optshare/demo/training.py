@@ -1,0 +1,76 @@
+"""Training the shared model on one engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import optshare
+from optshare.demo.digits import Digits
+
+EPOCHS = 20
+COMPARED_AFTER = 5
+"""The epoch after which parameters are compared between engines."""
+LR = 3e-3
+BATCH = 32
+SEED = 0
+
+Snapshot = list[Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one engine made of the model."""
+
+    backend: str
+    losses: list[float]
+    """The mean training loss of each epoch."""
+    accuracy: float
+    """On the test examples, after the last epoch."""
+    seconds: float
+    compared: Snapshot
+    """The parameters after `COMPARED_AFTER` epochs."""
+
+
+def build() -> optshare.Chain:
+    """The shared model, drawn from one seed."""
+    optshare.seed(SEED)
+    return optshare.Chain(
+        optshare.Dense(64, 128, optshare.relu, dtype=np.float64),
+        optshare.Dense(128, 10, dtype=np.float64),
+    )
+
+
+def train(
+    backend: str, digits: Digits, epochs: int = EPOCHS, tick: Callable[[], object] = lambda: None
+) -> Run:
+    """Train the model on one backend; `tick` is called after each epoch."""
+    model = build()
+    opt = optshare.Adam(model, lr=LR)
+    order = np.random.default_rng(SEED)
+    batches = optshare.minibatch(digits.train_x, digits.train_y, BATCH, shuffle=True, rng=order)
+    losses: list[float] = []
+    compared: Snapshot = []
+    started = time.perf_counter()
+    with optshare.use(backend):
+        for epoch in range(1, epochs + 1):
+            steps = [opt.step(lambda x, y: optshare.nll(model(x), y), x, y) for x, y in batches]
+            losses.append(float(np.mean(steps)))
+            if epoch == min(COMPARED_AFTER, epochs):
+                compared = [np.array(p.value) for p in optshare.params(model)]
+            tick()
+        seconds = time.perf_counter() - started
+        accuracy = optshare.accuracy(model(digits.test_x), digits.test_y)
+    return Run(backend, losses, accuracy, seconds, compared)
+
+
+def deviation(one: Snapshot, other: Snapshot, lr: float = LR) -> float:
+    """The largest over all parameters of max|a - b| / max(max|a|, lr)."""
+    return max(
+        float(abs(a - b).max()) / max(float(abs(a).max()), lr)
+        for a, b in zip(one, other, strict=True)
+    )

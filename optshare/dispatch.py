@@ -1,0 +1,74 @@
+"""`ops`: the array functions of whatever engine the arguments belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
+
+from optshare import registry
+from optshare.errors import ImplicitUnwrapError
+from optshare.namespace.protocol import Function, Namespace
+from optshare.parameter import Box, is_array
+
+
+def namespace_of(*arrays: Any) -> Namespace:
+    """The `ops` of the backend that claims these arrays; resolve once, call often.
+
+    >>> import numpy as np
+    >>> namespace_of(np.ones(2)).exp(np.zeros(2))
+    array([1., 1.])
+    """
+    return registry.resolve(tuple(_kinds(arrays))).ops
+
+
+def _kinds(things: Iterable[Any]) -> Iterator[type]:
+    for each in things:
+        if isinstance(each, list | tuple):
+            yield from _kinds(each)  # pyright: ignore[reportUnknownArgumentType] # of anything
+        elif isinstance(each, Box):
+            raise ImplicitUnwrapError(
+                f"ops takes arrays, not a {type(each).__name__}; pass p.value instead"
+            )
+        elif is_array(each):
+            yield type(each)
+
+
+class _Dispatching:
+    """Forwards each function to the namespace of its arguments."""
+
+    def __init__(self, *path: str) -> None:
+        self._path = path
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        forward = _forward((*self._path, name))
+        setattr(self, name, forward)
+        return forward
+
+
+def _forward(path: tuple[str, ...]) -> Function:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        found: Any = namespace_of(*args, *kwargs.values())
+        for name in path:
+            found = getattr(found, name)
+        return found(*args, **kwargs)
+
+    call.__name__ = call.__qualname__ = path[-1]
+    return call
+
+
+def _facade() -> Namespace:
+    facade = _Dispatching()
+    facade.nn = _Dispatching("nn")
+    facade.random = _Dispatching("random")
+    return cast(Namespace, facade)
+
+
+ops = _facade()
+"""The functions of `optshare.namespace.protocol.Namespace`, for arrays of any engine.
+
+>>> import numpy as np
+>>> ops.nn.relu(np.array([-1., 2.]))
+array([0., 2.])
+"""

@@ -1,0 +1,75 @@
+"""All that the author of a backend imports; the bundled backends use nothing else.
+
+A plugin is a module that an entry point of the group `optshare` names:
+
+    from optshare.extend import BackendDescription, hookimpl
+
+    @hookimpl
+    def optshare_backend():
+        return BackendDescription(
+            name="mine", array_types=("mine.Array",), load="mine.backend:backend"
+        )
+"""
+
+from optshare.backend import (
+    Backend,
+    BaseBackend,
+    Capabilities,
+    Pullback,
+    require_scalar,
+)
+from optshare.errors import (
+    CapabilityError,
+    DifferentiationError,
+    EscapedValueError,
+    FreedRecordError,
+    ImplicitUnwrapError,
+    InPlaceError,
+    NoDerivativeError,
+    NonScalarLossError,
+    StaleRecordError,
+)
+from optshare.gradients import Gradients
+from optshare.hookspecs import BackendDescription, hookimpl
+from optshare.namespace.completed import complete
+from optshare.namespace.protocol import NN, Namespace, Random
+from optshare.operators import Operators
+from optshare.overlay import Overlay, Suspended
+from optshare.overlay import current as current_overlay
+from optshare.parameter import Parameter, floating, is_array
+from optshare.selection import Selection
+from optshare.tree import leaves, params
+
+__all__ = [
+    "NN",
+    "Backend",
+    "BackendDescription",
+    "BaseBackend",
+    "Capabilities",
+    "CapabilityError",
+    "DifferentiationError",
+    "EscapedValueError",
+    "FreedRecordError",
+    "Gradients",
+    "ImplicitUnwrapError",
+    "InPlaceError",
+    "Namespace",
+    "NoDerivativeError",
+    "NonScalarLossError",
+    "Operators",
+    "Overlay",
+    "Parameter",
+    "Pullback",
+    "Random",
+    "Selection",
+    "StaleRecordError",
+    "Suspended",
+    "complete",
+    "current_overlay",
+    "floating",
+    "hookimpl",
+    "is_array",
+    "leaves",
+    "params",
+    "require_scalar",
+]

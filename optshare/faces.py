@@ -1,0 +1,54 @@
+"""`Adam(model, lr=...)` is an optimizer, `Adam(lr=...)` the unbound rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, ParamSpec, TypeVar, overload
+
+from optshare import rules
+from optshare.optimizer import Optimizer
+from optshare.rules.base import Rule, require_known
+
+P = ParamSpec("P")
+R = TypeVar("R", bound=Rule)
+
+
+class Face(Generic[P, R]):
+    """What users call by a rule's name: with a model it binds, without one it does not.
+
+    >>> from optshare import Adam, Parameter
+    >>> Adam(lr=0.1).betas
+    (0.9, 0.999)
+    >>> Adam([Parameter([1.])], lr=0.1)
+    Optimizer(1 parameters, Adam(lr=0.1, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0))
+    """
+
+    def __init__(self, rule: Callable[P, R]) -> None:
+        self.rule: Any = rule
+        self.__wrapped__ = rule
+        self.__name__ = self.__qualname__ = self.rule.__name__
+        self.__doc__ = self.rule.__doc__
+
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+    @overload
+    def __call__(self, model: Any, /, *args: P.args, **kwargs: P.kwargs) -> Optimizer: ...
+
+    def __call__(self, *model: Any, **hyperparameters: Any) -> Any:
+        if len(model) > 1:
+            raise TypeError(
+                f"{self.__name__} takes a model, and hyperparameters by name; "
+                f"got {len(model)} positional arguments"
+            )
+        require_known(self.rule, hyperparameters)
+        rule = self.rule(**hyperparameters)
+        return Optimizer(model[0], rule) if model else rule
+
+    def __repr__(self) -> str:
+        return f"optshare.{self.__name__}"
+
+
+SGD = Face(rules.SGD)
+Adam = Face(rules.Adam)
+AdamW = Face(rules.AdamW)

@@ -1,0 +1,37 @@
+"""The one hook by which backends enter, through the entry-point group `optshare`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pluggy
+
+from optshare.backend import Capabilities
+
+hookspec = pluggy.HookspecMarker("optshare")
+hookimpl = pluggy.HookimplMarker("optshare")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackendDescription:
+    """What optshare needs to know of a backend before it loads it.
+
+    Args:
+        name: by which users call it.
+        array_types: the types of array that it claims, as dotted strings
+            (`"torch.Tensor"`), so that nothing is imported to compare them.
+        load: the dotted place of the backend object, `"package.module:name"`.
+        priority: of several that claim a type, the highest is taken.
+        capabilities: what the backend declares.
+    """
+
+    name: str
+    array_types: tuple[str, ...]
+    load: str
+    priority: int = 0
+    capabilities: Capabilities = field(default_factory=Capabilities)
+
+
+@hookspec
+def optshare_backend() -> BackendDescription | list[BackendDescription]:  # type: ignore[empty-body] # a specification has no body
+    """Describe the backends of this plugin; called once, and must not import the engine."""

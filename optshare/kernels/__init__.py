@@ -1,0 +1,1 @@
+"""Kernels: what applies a recorded rule to arrays."""

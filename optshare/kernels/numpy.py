@@ -1,0 +1,178 @@
+"""The NumPy kernel: a recorded rule as in-place passes over blocks of an array."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from optshare.kernels.program import Instruction, Operand, Program
+
+BLOCK_BYTES = 512 * 1024
+"""The size of a block of each array: a few of them fit in a core's cache together."""
+
+Array = np.ndarray[Any, Any]
+Index = tuple[int | slice, ...]
+
+
+def _where(condition: Any, x: Any, y: Any, out: Array) -> None:
+    np.copyto(out, y)
+    np.copyto(out, x, where=condition)
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {"pow": np.power, "where": _where}
+_TRUTHS = {"less", "less_equal", "greater", "greater_equal"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A program whose every result has a place: a state array, or one of a few scratch blocks."""
+
+    passes: tuple[tuple[Callable[..., Any], tuple[Operand, ...], str, str | None], ...]
+    """(function, operands, result, place); no place for a block of truth values."""
+    copies: tuple[tuple[str, str], ...]
+    """(state, result) where a new state was not computed in its own place."""
+    scratch: int
+    step: Operand
+
+
+@cache
+def _planned(
+    scalars: tuple[Instruction, ...],
+    arrays: tuple[Instruction, ...],
+    results: tuple[tuple[str, str], ...],
+    step: Operand,
+) -> Plan:
+    last = _last_uses(arrays, results, step)
+    owners = {result: name for name, result in results if name != result}
+    free: list[str] = []
+    places: dict[str, str] = {}
+    passes: list[Any] = []
+    scratch = 0
+    for at, (result, name, operands) in enumerate(arrays):
+        dead = [places[each] for each in operands if each in places and last[each] == at]
+        released = sorted({each for each in dead if each.startswith("scratch")})
+        if name != "where":  # which writes before it has read everything
+            free += released
+        owner = owners.get(result)
+        place: str | None = None
+        if owner is not None and last.get(owner, -1) <= at and owner not in places.values():
+            place = owner
+        elif name not in _TRUTHS:
+            if not free:
+                free.append(f"scratch{scratch}")
+                scratch += 1
+            place = free.pop()
+        if name == "where":
+            free += released
+        if place is not None:
+            places[result] = place
+        passes.append((_FUNCTIONS.get(name) or getattr(np, name), operands, result, place))
+    copies = tuple((name, r) for name, r in results if name != r and places.get(r) != name)
+    return Plan(tuple(passes), copies, scratch, step)
+
+
+def _last_uses(
+    arrays: tuple[Instruction, ...], results: tuple[tuple[str, str], ...], step: Operand
+) -> dict[Operand, int]:
+    last: dict[Operand, int] = {}
+    for at, (_, _, operands) in enumerate(arrays):
+        last.update(dict.fromkeys(operands, at))
+    last.update(dict.fromkeys((result for name, result in results if name != result), len(arrays)))
+    last[step] = len(arrays)
+    return last
+
+
+def apply(
+    program: Program,
+    value: Array,
+    gradient: Array,
+    state: dict[str, Array],
+    scalars: dict[str, float],
+    working: Any,
+) -> None:
+    """Update a value and its state in place, computing in the dtype `working`.
+
+    What it allocates does not grow with the arrays.
+    """
+    plan = _planned(program.scalars, program.arrays, tuple(program.results.items()), program.step)
+    dtype = np.dtype(working)
+    constants = {name: dtype.type(each) for name, each in scalars.items()}
+    arrays = [value, gradient, *state.values()]
+    if all(each.flags.c_contiguous for each in arrays):
+        arrays = [each.reshape(-1) for each in arrays]
+    limit = max(1, BLOCK_BYTES // dtype.itemsize)
+    for index in _blocks(arrays[0].shape, limit):
+        cut = [each[index] for each in arrays]
+        _update(plan, cut, dict(zip(state, cut[2:], strict=True)), constants, dtype)
+
+
+def _update(
+    plan: Plan, cut: list[Array], state: dict[str, Array], constants: dict[str, Any], dtype: Any
+) -> None:
+    value, gradient = cut[:2]
+    converted = value.dtype != dtype or gradient.dtype != dtype
+    spare = _scratch(plan.scratch + 2 * converted, dtype, value.shape)
+    known: dict[Operand, Any] = {
+        **constants,
+        **state,
+        "value": _in_dtype(value, dtype, spare, -1),
+        "gradient": _in_dtype(gradient, dtype, spare, -2),
+    }
+    place_of = {**state, **{f"scratch{i}": each for i, each in enumerate(spare)}}
+    for function, operands, result, place in plan.passes:
+        read = [known[each] if isinstance(each, str) else each for each in operands]
+        if place is None:
+            known[result] = function(*read)
+        else:
+            known[result] = place_of[place]
+            function(*read, out=place_of[place])
+    for name, result in plan.copies:
+        np.copyto(state[name], known[result])
+    step = known[plan.step] if isinstance(plan.step, str) else plan.step
+    np.subtract(known["value"], step, out=known["value"])
+    if known["value"] is not value:
+        np.copyto(value, known["value"], casting="same_kind")
+
+
+def _in_dtype(array: Array, dtype: Any, spare: list[Array], place: int) -> Array:
+    if array.dtype == dtype:
+        return array
+    np.copyto(spare[place], array, casting="same_kind")
+    return spare[place]
+
+
+def _blocks(shape: tuple[int, ...], limit: int) -> Iterator[Index]:
+    """Indices that cut an array into pieces of at most `limit` elements."""
+    size = math.prod(shape)
+    if size <= limit:
+        yield (...,)  # pyright: ignore[reportReturnType] # an index, which keeps a 0-d array an array
+        return
+    row = size // shape[0]
+    if row > limit:
+        for i in range(shape[0]):
+            yield from ((i, *rest) for rest in _blocks(shape[1:], limit))
+        return
+    rows = limit // row
+    for start in range(0, shape[0], rows):
+        yield (slice(start, start + rows),)
+
+
+_store = threading.local()
+
+
+def _scratch(count: int, dtype: Any, shape: tuple[int, ...]) -> list[Array]:
+    """Reused arrays of a shape, this thread's own."""
+    size = math.prod(shape)
+    kept: dict[Any, list[Array]] = _store.__dict__.setdefault("blocks", {})
+    arrays = kept.setdefault(dtype, [])
+    if arrays and arrays[0].size < size:
+        arrays.clear()
+    while len(arrays) < count:
+        arrays.append(np.empty(max(size, arrays[0].size if arrays else 0), dtype))
+    return [each[:size].reshape(shape) for each in arrays[:count]]

@@ -1,0 +1,135 @@
+"""A recorded rule as two straight-line programs: one of scalars, one of arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any
+
+from optshare.rules.base import Rule
+from optshare.rules.expression import SCALAR, Expression, applied
+
+Function = Callable[..., Any]
+Operand = str | float
+Instruction = tuple[str, str, tuple[Operand, ...]]
+"""(result, operation, operands); an operand is a name or a number."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a rule computes, element by element.
+
+    `scalars` are computed on the host in float64; `arrays` read their results
+    and `value`, `gradient` and the state by name. `results` names what holds the
+    new state at the end, and `step` what is subtracted from the value.
+    """
+
+    scalars: tuple[Instruction, ...]
+    arrays: tuple[Instruction, ...]
+    results: dict[str, str]
+    step: Operand
+
+    def host(self, rule: Rule, t: int) -> dict[str, float]:
+        """The scalars that the array program reads, for one rule and step count."""
+        known = {**_numbers(rule), "t": float(t)}
+        for result, name, operands in self.scalars:
+            values = (known[each] if isinstance(each, str) else each for each in operands)
+            known[result] = SCALAR[name](*values)
+        return known
+
+
+def program_of(rule: Rule) -> Program:
+    """The program of a rule; recorded once for all rules of equal structure.
+
+    Two rules have equal structure if they are of one class, have the same
+    options, and the same hyperparameters are 0.
+    """
+    return _recorded(type(rule), _structure(rule))
+
+
+def _structure(rule: Rule) -> tuple[Any, ...]:
+    return tuple(map(_shape_of, rule.hyperparameters().values()))
+
+
+def _shape_of(value: Any) -> Any:
+    if isinstance(value, bool | str):
+        return value
+    if isinstance(value, tuple):
+        return tuple(map(_shape_of, value))  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType] # of numbers
+    return 1.0 if value else 0.0
+
+
+@cache
+def _recorded(kind: type[Rule], structure: tuple[Any, ...]) -> Program:
+    rule = object.__new__(kind)
+    for each, value in zip(fields(kind), structure, strict=True):
+        object.__setattr__(rule, each.name, _symbol(each.name, value))
+    names = rule.state_names()
+    state = {name: Expression(name, on_arrays=True) for name in names}
+    value, gradient = (Expression(name, on_arrays=True) for name in ("value", "gradient"))
+    new, step = rule.step(value, gradient, dict(state), Expression("t", on_arrays=False))
+    _require_names(kind, names, new)
+    return _Writer().program({name: new[name] for name in names}, step)
+
+
+def _require_names(kind: type[Rule], names: tuple[str, ...], new: dict[str, Any]) -> None:
+    if set(new) != set(names):
+        raise TypeError(
+            f"{kind.__name__}.step returned the state {sorted(new)}, "
+            f"its state_names are {sorted(names)}"
+        )
+
+
+def _symbol(name: str, value: Any) -> Any:
+    if isinstance(value, tuple):
+        members: tuple[Any, ...] = value
+        return tuple(_symbol(f"{name}.{i}", each) for i, each in enumerate(members))
+    if isinstance(value, float):
+        return Expression(name, on_arrays=False, known=value)
+    return value
+
+
+def _numbers(rule: Rule) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name, value in rule.hyperparameters().items():
+        if isinstance(value, tuple):
+            members: tuple[float, ...] = value
+            found.update({f"{name}.{i}": float(each) for i, each in enumerate(members)})
+        elif not isinstance(value, bool | str):
+            found[name] = float(value)
+    return found
+
+
+class _Writer:
+    """Writes each different operation of a graph once, operands first."""
+
+    def __init__(self) -> None:
+        self._scalars: list[Instruction] = []
+        self._arrays: list[Instruction] = []
+        self._known: dict[tuple[str, tuple[Operand, ...]], str] = {}
+
+    def program(self, new: dict[str, Any], step: Any) -> Program:
+        results = {name: self._result(name, each) for name, each in new.items()}
+        last = self._written(step)
+        return Program(tuple(self._scalars), tuple(self._arrays), results, last)
+
+    def _result(self, name: str, expression: Any) -> str:
+        """What holds a new state: the old one of that name, or the result of an operation."""
+        if not (isinstance(expression, Expression) and expression.on_arrays):
+            raise TypeError(f"the new state {name!r} must be an array, not {expression!r}")
+        if not expression.operands and expression.name != name:
+            expression = applied("positive", expression)
+        return str(self._written(expression))
+
+    def _written(self, expression: Any) -> Operand:
+        if not isinstance(expression, Expression):
+            return float(expression)
+        if not expression.operands:
+            return expression.name
+        key = expression.name, tuple(map(self._written, expression.operands))
+        if key not in self._known:
+            kind, log = ("x", self._arrays) if expression.on_arrays else ("s", self._scalars)
+            self._known[key] = f"{kind}{len(log)}"
+            log.append((self._known[key], *key))
+        return self._known[key]

@@ -1,0 +1,41 @@
+"""The reference: a recorded rule evaluated with any backend's `ops`, out of place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from optshare.kernels.program import Program
+from optshare.namespace.protocol import Namespace
+
+
+def evaluate(
+    program: Program,
+    ops: Namespace,
+    value: Any,
+    gradient: Any,
+    state: dict[str, Any],
+    scalars: dict[str, float],
+    working: Any,
+) -> tuple[dict[str, Any], Any]:
+    """The new state and the new value, as fresh arrays of the engine.
+
+    It computes in the dtype `working`, and gives the value in its own.
+    """
+    known: dict[str, Any] = {
+        **scalars,
+        **state,
+        "value": _cast(ops, value, working),
+        "gradient": _cast(ops, gradient, working),
+    }
+
+    def found(operand: str | float) -> Any:
+        return known[operand] if isinstance(operand, str) else operand
+
+    for result, name, operands in program.arrays:
+        known[result] = getattr(ops, name)(*map(found, operands))
+    new = {name: known[source] for name, source in program.results.items()}
+    return new, _cast(ops, known["value"] - found(program.step), value.dtype)
+
+
+def _cast(ops: Namespace, array: Any, dtype: Any) -> Any:
+    return array if array.dtype == dtype else ops.astype(array, dtype)

@@ -1,0 +1,72 @@
+"""Activations: functions of an array of any engine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from optshare.dispatch import namespace_of
+
+
+def relu(x: Any) -> Any:
+    """max(x, 0); the derivative at 0 is 0.
+
+    >>> import numpy as np
+    >>> relu(np.array([-1., 2.]))
+    array([0., 2.])
+    """
+    return namespace_of(x).nn.relu(x)
+
+
+def leaky_relu(x: Any, slope: float = 0.01) -> Any:
+    """The positive part of x, plus `slope` times the negative part."""
+    return namespace_of(x).nn.leaky_relu(x, slope)
+
+
+def elu(x: Any, alpha: float = 1.0) -> Any:
+    """Positive x as it is, negative x as alpha * (exp(x) - 1)."""
+    return namespace_of(x).nn.elu(x, alpha)
+
+
+def selu(x: Any) -> Any:
+    """The self-normalising elu (Klambauer et al. 2017)."""
+    return namespace_of(x).nn.selu(x)
+
+
+def gelu(x: Any) -> Any:
+    """The Gaussian error linear unit, in its tanh form (Hendrycks and Gimpel 2016)."""
+    return namespace_of(x).nn.gelu(x)
+
+
+def silu(x: Any) -> Any:
+    """X * sigmoid(x)."""
+    return namespace_of(x).nn.silu(x)
+
+
+def sigmoid(x: Any) -> Any:
+    """1 / (1 + exp(-x)).
+
+    >>> import numpy as np
+    >>> sigmoid(np.zeros(1))
+    array([0.5])
+    """
+    return namespace_of(x).nn.sigmoid(x)
+
+
+def softplus(x: Any) -> Any:
+    """log(1 + exp(x))."""
+    return namespace_of(x).nn.softplus(x)
+
+
+def tanh(x: Any) -> Any:
+    """The hyperbolic tangent."""
+    return namespace_of(x).nn.tanh(x)
+
+
+def softmax(x: Any, *, axis: int = -1) -> Any:
+    """exp(x) / sum(exp(x)) along an axis."""
+    return namespace_of(x).nn.softmax(x, axis=axis)
+
+
+def log_softmax(x: Any, *, axis: int = -1) -> Any:
+    """X - log(sum(exp(x))) along an axis."""
+    return namespace_of(x).nn.log_softmax(x, axis=axis)

@@ -1,0 +1,66 @@
+"""Dense: an affine map with an activation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from optshare.errors import DataError
+from optshare.initializers import generator, glorot_uniform
+from optshare.layers.base import Layer
+from optshare.parameter import Parameter
+
+
+class Dense(Layer):
+    """activation(x @ weight + bias), on the last axis of x.
+
+    Args:
+        in_features: the size of the last axis of the input.
+        out_features: the size of the last axis of the output.
+        activation: a function of an array; none by default.
+        bias: whether to add one; it begins at 0.
+        init: `init(shape, dtype, rng)` draws the weight, of shape
+            (in_features, out_features).
+        dtype: of the parameters.
+        rng: where to draw from; by default what `optshare.seed` started.
+
+    Raises:
+        DataError: when called, the input has another number of features.
+
+    >>> import numpy as np
+    >>> Dense(3, 2)(np.ones((5, 3), np.float32)).shape
+    (5, 2)
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        activation: Callable[[Any], Any] | None = None,
+        *,
+        bias: bool = True,
+        init: Callable[..., Any] = glorot_uniform,
+        dtype: Any = np.float32,
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        drawn = init((in_features, out_features), dtype, generator(rng))
+        self.weight = Parameter(drawn, dtype)
+        self.bias = Parameter(np.zeros(out_features, dtype)) if bias else None
+        self.activation = activation
+
+    def __call__(self, x: Any) -> Any:
+        """The output for a batch, of shape (..., out_features)."""
+        if x.shape[-1:] != self.weight.shape[:1]:
+            raise DataError(f"{self!r} needs a last axis of {self.weight.shape[0]}; got {x.shape}")
+        y = x @ self.weight.value
+        if self.bias is not None:
+            y = y + self.bias.value
+        return y if self.activation is None else self.activation(y)
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(map(str, self.weight.shape))
+        named = f", {getattr(self.activation, '__name__', self.activation)}"
+        bare = "" if self.bias is not None else ", bias=False"
+        return f"Dense({sizes}{named if self.activation else ''}{bare})"

@@ -1,0 +1,112 @@
+"""Losses: scalars of predictions and targets, on any engine."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from optshare.dispatch import namespace_of
+from optshare.errors import DataError, HyperparameterError, LabelError
+from optshare.namespace.protocol import Namespace
+
+Reduction = Literal["mean", "sum", "none"]
+
+
+def mse(prediction: Any, target: Any) -> Any:
+    """The mean of (prediction - target)**2, over all elements.
+
+    Raises:
+        DataError: the shapes differ; nothing is broadcast.
+
+    >>> mse(np.array([1., 3.]), np.array([1., 1.]))
+    np.float64(2.0)
+    """
+    if tuple(prediction.shape) != tuple(target.shape):
+        raise DataError(
+            f"mse of a prediction of shape {tuple(prediction.shape)} "
+            f"and a target of shape {tuple(target.shape)}; they must be equal"
+        )
+    difference = prediction - target
+    return namespace_of(difference).mean(difference * difference)
+
+
+def nll(scores: Any, labels: Any) -> Any:
+    """The mean negative log likelihood of labels under scores that are not yet normalised.
+
+    It applies log-softmax itself, as in Knet and Flux; PyTorch's `nll_loss`
+    does not (its `cross_entropy` does).
+
+    Args:
+        scores: of shape (..., classes).
+        labels: integers from 0, of shape (...).
+
+    Raises:
+        LabelError: a label is no integer, or not below the number of classes.
+
+    >>> nll(np.zeros((2, 4)), np.array([0, 3]))
+    np.float64(1.3862943611198906)
+    """
+    return crossentropy(scores, labels)
+
+
+def crossentropy(
+    scores: Any, labels: Any, *, label_smoothing: float = 0.0, reduction: Reduction = "mean"
+) -> Any:
+    """`nll` with options.
+
+    Args:
+        scores: of shape (..., classes), not yet normalised.
+        labels: integers from 0, of shape (...).
+        label_smoothing: how much of each target is spread evenly over all
+            classes, in [0, 1].
+        reduction: `"mean"`, `"sum"`, or `"none"` for one loss per label.
+
+    Raises:
+        LabelError: a label is no integer, or not below the number of classes.
+        HyperparameterError: an option out of its range.
+
+    >>> crossentropy(np.zeros((2, 4)), np.array([0, 3]), reduction="sum")
+    np.float64(2.772588722239781)
+    """
+    if not 0 <= label_smoothing <= 1:
+        raise HyperparameterError(f"label_smoothing must be in [0, 1], not {label_smoothing!r}")
+    ops = namespace_of(scores)
+    labels = _checked(labels, scores)
+    logs = ops.nn.log_softmax(scores)
+    losses = -ops.squeeze(ops.take_along_axis(logs, labels[..., None], axis=-1), axis=-1)
+    if label_smoothing:
+        even = -ops.mean(logs, axis=-1)
+        losses = (1 - label_smoothing) * losses + label_smoothing * even
+    return _reduced(ops, losses, reduction)
+
+
+def accuracy(scores: Any, labels: Any) -> float:
+    """The share of labels whose score is the highest, from 0 to 1.
+
+    >>> accuracy(np.array([[1., 0.], [1., 0.]]), np.array([0, 1]))
+    0.5
+    """
+    best = namespace_of(scores).argmax(scores, axis=-1)
+    return float((best == _checked(labels, scores)).mean())
+
+
+def _reduced(ops: Namespace, losses: Any, reduction: str) -> Any:
+    if reduction == "none":
+        return losses
+    if reduction not in ("mean", "sum"):
+        raise HyperparameterError(f"reduction must be 'mean', 'sum' or 'none', not {reduction!r}")
+    return ops.mean(losses) if reduction == "mean" else ops.sum(losses)
+
+
+def _checked(labels: Any, scores: Any) -> Any:
+    found = np.asarray(labels)
+    classes = scores.shape[-1]
+    if found.dtype.kind not in "iu":
+        raise LabelError(f"labels must be integers, not {found.dtype}")
+    if found.shape != tuple(scores.shape[:-1]):
+        raise LabelError(f"labels of shape {found.shape} for scores of shape {tuple(scores.shape)}")
+    if found.size and not 0 <= found.min() <= found.max() < classes:
+        wrong = found.min() if found.min() < 0 else found.max()
+        raise LabelError(f"label {wrong} is not one of {classes} classes, counted from 0")
+    return found

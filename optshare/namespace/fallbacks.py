@@ -1,0 +1,124 @@
+"""What a namespace that lacks a function uses instead: compositions of others.
+
+Each takes the namespace first. A new backend gets every layer from these, and
+overrides what it has faster.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from optshare.namespace.protocol import Namespace
+
+
+def stop_gradient(ops: Namespace, x: Any) -> Any:
+    """Nothing to stop: the namespace's arrays are not tracked."""
+    return x
+
+
+def logsumexp(ops: Namespace, x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """log(sum(exp(x))), shifted by the maximum."""
+    top = ops.stop_gradient(ops.max(x, axis=axis, keepdims=True))
+    top = ops.where(ops.isfinite(top), top, ops.zeros_like(top))
+    total = ops.log(ops.sum(ops.exp(x - top), axis=axis, keepdims=True)) + top
+    return total if keepdims else ops.squeeze(total, axis=_axes(axis, x.ndim))
+
+
+def square(ops: Namespace, x: Any) -> Any:
+    """X * x."""
+    return x * x
+
+
+def relu(ops: Namespace, x: Any) -> Any:
+    """max(x, 0), with derivative 0 at 0."""
+    return ops.where(x > 0, x, ops.zeros_like(x))
+
+
+def leaky_relu(ops: Namespace, x: Any, slope: float = 0.01) -> Any:
+    """X where positive, slope * x elsewhere."""
+    return ops.where(x > 0, x, slope * x)
+
+
+def elu(ops: Namespace, x: Any, alpha: float = 1.0) -> Any:
+    """X where positive, alpha * (exp(x) - 1) elsewhere (Clevert et al. 2015)."""
+    return ops.where(x > 0, x, alpha * ops.expm1(ops.minimum(x, ops.zeros_like(x))))
+
+
+def selu(ops: Namespace, x: Any) -> Any:
+    """The self-normalising elu (Klambauer et al. 2017)."""
+    return 1.0507009873554805 * ops.nn.elu(x, 1.6732632423543772)
+
+
+def sigmoid(ops: Namespace, x: Any) -> Any:
+    """1 / (1 + exp(-x)), as (1 + tanh(x / 2)) / 2, which cannot overflow."""
+    return 0.5 * ops.tanh(0.5 * x) + 0.5
+
+
+def tanh(ops: Namespace, x: Any) -> Any:
+    """The hyperbolic tangent."""
+    return ops.tanh(x)
+
+
+def silu(ops: Namespace, x: Any) -> Any:
+    """X * sigmoid(x) (Elfwing et al. 2018)."""
+    return x * ops.nn.sigmoid(x)
+
+
+def softplus(ops: Namespace, x: Any) -> Any:
+    """log(1 + exp(x)), which cannot overflow."""
+    return ops.logaddexp(x, ops.zeros_like(x))
+
+
+def gelu(ops: Namespace, x: Any) -> Any:
+    """The Gaussian error linear unit, tanh form (Hendrycks and Gimpel 2016)."""
+    inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)
+    return 0.5 * x * (1 + ops.tanh(inner))
+
+
+def log_softmax(ops: Namespace, x: Any, *, axis: int = -1) -> Any:
+    """X - logsumexp(x) along an axis."""
+    return x - ops.logsumexp(x, axis=axis, keepdims=True)
+
+
+def softmax(ops: Namespace, x: Any, *, axis: int = -1) -> Any:
+    """exp(x) / sum(exp(x)) along an axis."""
+    return ops.exp(ops.nn.log_softmax(x, axis=axis))
+
+
+def bernoulli(ops: Namespace, key: tuple[int, ...], probability: float, like: Any) -> Any:
+    """0 and 1, the latter with a probability, in the shape and dtype of an array.
+
+    The same key gives the same numbers on every engine (NumPy's Philox).
+    """
+    bits = np.random.Philox(np.random.SeedSequence(key))
+    drawn = np.random.Generator(bits).random(like.shape) < probability
+    return ops.astype(ops.asarray(drawn), like.dtype)
+
+
+def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
+    if axis is None:
+        return tuple(range(ndim))
+    return axis if isinstance(axis, tuple) else (axis,)
+
+
+CORE = {f.__name__: f for f in (stop_gradient, logsumexp, square)}
+NEURAL = {
+    f.__name__: f
+    for f in (
+        relu,
+        leaky_relu,
+        elu,
+        selu,
+        sigmoid,
+        tanh,
+        silu,
+        softplus,
+        gelu,
+        log_softmax,
+        softmax,
+    )
+}
+RANDOM = {"bernoulli": bernoulli}

@@ -1,0 +1,143 @@
+"""The functions that layers, losses and users call, whatever the engine.
+
+Names and meanings are those of the Array API standard 2024.12
+(https://data-apis.org/array-api/2024.12/), except the few named below.
+Python scalars never widen an array; other mixtures promote as in NumPy 2.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+Function = Callable[..., Any]
+
+
+class NN(Protocol):
+    """Functions of neural networks; `ops.nn`."""
+
+    elu: Function
+    gelu: Function
+    leaky_relu: Function
+    log_softmax: Function
+    relu: Function
+    selu: Function
+    sigmoid: Function
+    silu: Function
+    softmax: Function
+    softplus: Function
+    tanh: Function
+
+
+class Random(Protocol):
+    """Random arrays from an explicit key, drawn on the host: equal on every engine."""
+
+    bernoulli: Function
+    """`bernoulli(key, probability, like)`: 0 and 1 in the shape and dtype of an array."""
+
+
+class Namespace(Protocol):
+    """A backend's `ops`.
+
+    Beyond the standard: `logsumexp(x, *, axis, keepdims)`, and
+    `stop_gradient(x)`, which gives the value of x as a constant.
+    """
+
+    nn: NN
+    random: Random
+
+    # elementwise
+    abs: Function
+    acos: Function
+    acosh: Function
+    add: Function
+    asin: Function
+    asinh: Function
+    atan: Function
+    atan2: Function
+    atanh: Function
+    ceil: Function
+    clip: Function
+    cos: Function
+    cosh: Function
+    divide: Function
+    equal: Function
+    exp: Function
+    expm1: Function
+    floor: Function
+    greater: Function
+    greater_equal: Function
+    hypot: Function
+    isfinite: Function
+    isinf: Function
+    isnan: Function
+    less: Function
+    less_equal: Function
+    log: Function
+    log10: Function
+    log1p: Function
+    log2: Function
+    logaddexp: Function
+    logical_and: Function
+    logical_not: Function
+    logical_or: Function
+    maximum: Function
+    minimum: Function
+    multiply: Function
+    negative: Function
+    not_equal: Function
+    positive: Function
+    pow: Function
+    reciprocal: Function
+    round: Function
+    sign: Function
+    sin: Function
+    sinh: Function
+    sqrt: Function
+    square: Function
+    subtract: Function
+    tan: Function
+    tanh: Function
+    trunc: Function
+    where: Function
+
+    # reductions and scans
+    all: Function
+    any: Function
+    argmax: Function
+    argmin: Function
+    cumulative_sum: Function
+    logsumexp: Function
+    max: Function
+    mean: Function
+    min: Function
+    prod: Function
+    std: Function
+    sum: Function
+    var: Function
+
+    # shapes and indexing
+    broadcast_to: Function
+    concat: Function
+    expand_dims: Function
+    flip: Function
+    matrix_transpose: Function
+    permute_dims: Function
+    reshape: Function
+    roll: Function
+    squeeze: Function
+    stack: Function
+    take: Function
+    take_along_axis: Function
+
+    # products
+    matmul: Function
+    tensordot: Function
+    vecdot: Function
+
+    # creation and conversion
+    arange: Function
+    asarray: Function
+    astype: Function
+    full_like: Function
+    ones_like: Function
+    zeros_like: Function
+    stop_gradient: Function

@@ -1,0 +1,214 @@
+"""Optimizer: a rule bound to parameters and their state."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Literal
+
+from optshare import checkpoint, overlay
+from optshare.binding import Binding
+from optshare.differentiate import backend_for, value_and_gradient
+from optshare.errors import (
+    DifferentiationError,
+    HyperparameterError,
+    NonFiniteLossError,
+    ParameterError,
+)
+from optshare.rules.base import Rule
+from optshare.state import IdentityStore, ParameterState
+from optshare.update import apply
+
+NonFinite = Literal["raise", "propagate"]
+
+
+class Optimizer:
+    """A rule bound to the parameters of a model.
+
+    Args:
+        model: any object that holds Parameters, a list of Parameters, or plain
+            lists, tuples and dicts of arrays (Knet's `w = [W, b]`), which
+            updates write into.
+        rule: the unbound rule, such as `optshare.Adam(lr=1e-3)`.
+        nonfinite: `"raise"` refuses a loss that is NaN or infinite before
+            anything is updated; `"propagate"` lets it through.
+
+    State is kept by the identity of each parameter: moments, the step count,
+    and the hyperparameters. A parameter without a gradient is skipped; its step
+    count stays. A zero gradient is a gradient.
+
+    Raises:
+        EmptyModelError: the model holds no parameters.
+
+    >>> import optshare
+    >>> w = optshare.Parameter([3., 4.])
+    >>> opt = Optimizer([w], optshare.SGD(lr=0.5))
+    >>> opt.step(lambda: (w * w).sum())
+    np.float64(25.0)
+    >>> w
+    Parameter(array([0., 0.]))
+    """
+
+    def __init__(self, model: Any, rule: Rule, /, *, nonfinite: NonFinite = "raise") -> None:
+        self.nonfinite = nonfinite
+        self.steps = 0
+        """How many updates of the whole this optimizer has made."""
+        self._binding = Binding(model)
+        self._store = IdentityStore((key, ParameterState(rule)) for key in self._binding.keys)
+
+    @property
+    def tree(self) -> Any:
+        """The model; of a plain tree of arrays, the current one."""
+        return self._binding.model
+
+    @property
+    def nonfinite(self) -> NonFinite:
+        """What to do about a loss that is NaN or infinite: `"raise"` or `"propagate"`."""
+        return self._nonfinite
+
+    @nonfinite.setter
+    def nonfinite(self, policy: NonFinite) -> None:
+        if policy not in ("raise", "propagate"):
+            raise HyperparameterError(f"nonfinite must be 'raise' or 'propagate', not {policy!r}")
+        self._nonfinite: NonFinite = policy
+
+    # -- updating --------------------------------------------------------------------------
+
+    def step(self, fn: Callable[..., Any] | None = None, *args: Any) -> Any:
+        """Value, gradients, update: one training step; gives the loss as a plain value.
+
+        Without a function it uses each parameter's `.grad`, which a backward
+        pass has filled. Over a plain tree it calls `fn(tree, *args)`.
+
+        Raises:
+            NonFiniteLossError: the loss is NaN or infinite (see `nonfinite`).
+            NonScalarLossError: the loss is not a scalar.
+        """
+        _refuse_inside_differentiation()
+        self._binding.follow()
+        if fn is None:
+            return self._apply(self._recorded())
+        if self._binding.is_plain_tree:
+            loss, found = value_and_gradient(fn, self.tree, *args, wrt=0)
+            pairs = self._binding.paired(found)
+        else:
+            keys = [key for key in self._binding.keys if not key.frozen]
+            loss, gradients = backend_for(keys, args).gradient(fn, keys, *args)
+            pairs = list(zip(keys, gradients, strict=True))
+        self._require_finite(loss)
+        self._apply(pairs)
+        return loss
+
+    def update(self, *gradients: Any) -> None:
+        """Update with gradients from elsewhere; they are never written into.
+
+        `update(g)` takes `Gradients`, a sequence parallel to the parameters, or
+        lists and dicts laid out like the model; `update(w, g)` updates the one
+        parameter w. `None` skips a parameter.
+
+        Raises:
+            GradientShapeError: a gradient has another shape than its parameter.
+            UnregisteredParameterError: a parameter that this optimizer does not hold.
+        """
+        _refuse_inside_differentiation()
+        self._binding.follow()
+        if len(gradients) == 2:
+            apply(self._binding, self._store, [(self._binding.key(gradients[0]), gradients[1])])
+        elif len(gradients) == 1:
+            self._apply(self._binding.paired(gradients[0]))
+        else:
+            raise TypeError(
+                f"update takes gradients, or a parameter and its gradient, "
+                f"not {len(gradients)} arguments"
+            )
+
+    def zero_grad(self) -> None:
+        """Forget the `.grad` that backward passes accumulated."""
+        for key in self._binding.keys:
+            key.grad = None
+
+    def _apply(self, pairs: list[tuple[Any, Any]]) -> None:
+        apply(self._binding, self._store, pairs)
+        self.steps += 1
+
+    def _recorded(self) -> list[tuple[Any, Any]]:
+        pairs = [(key, key.grad) for key in self._binding.keys]
+        if all(gradient is None for _, gradient in pairs):
+            raise DifferentiationError(
+                "no parameter has a .grad; call back(y) of a value computed inside "
+                "optshare.record() first, or opt.step(fn, *args)"
+            )
+        return pairs
+
+    def _require_finite(self, loss: Any) -> None:
+        if self._nonfinite == "raise" and not math.isfinite(loss):
+            raise NonFiniteLossError(
+                f"the loss is {float(loss)} at step {self.steps + 1}; nothing was updated "
+                f"(nonfinite='propagate' lets it through)"
+            )
+
+    # -- hyperparameters and state ---------------------------------------------------------
+
+    def state_for(self, parameter: Any) -> ParameterState:
+        """What is kept for a parameter: `.lr` and its kin, `.t`, `.arrays`.
+
+        >>> import optshare
+        >>> w = optshare.Parameter([1.])
+        >>> optshare.Adam([w], lr=0.5).state_for(w).lr
+        0.5
+        """
+        return self._store[self._binding.key(parameter)]
+
+    def adjust(self, part: Any = None, /, **changes: Any) -> None:
+        """Change hyperparameters, of a part of the model or of all; state is kept.
+
+        Raises:
+            HyperparameterError: an unknown name, or a value out of range.
+
+        >>> import optshare
+        >>> w = optshare.Parameter([1.])
+        >>> opt = optshare.Adam([w]); opt.adjust(lr=0.5)
+        >>> opt.state_for(w).lr
+        0.5
+        """
+        states = self._states(part)
+        adjusted = {id(each.rule): each.rule.adjusted(**changes) for each in states}
+        for each in states:
+            each.rule = adjusted[id(each.rule)]
+
+    def reset(self, part: Any = None, /) -> None:
+        """Forget moments and step counts, of a part or of all; hyperparameters stay."""
+        for each in self._states(part):
+            each.arrays, each.t = {}, 0
+
+    def _states(self, part: Any) -> list[ParameterState]:
+        keys = self._binding.keys if part is None else self._binding.keys_of(part)
+        return [self._store[key] for key in keys]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to go on later, by path, in plain arrays and numbers.
+
+        For each path (`layers.0.weight`): its aliases, shape, dtype, rule,
+        hyperparameters, step count and state arrays.
+        """
+        return checkpoint.saved(self._binding, self._store, self.steps)
+
+    def load_state_dict(self, data: dict[str, Any], /) -> None:
+        """Go on from what `state_dict` gave.
+
+        Raises:
+            CheckpointError: it belongs to another model or rule; nothing is changed.
+        """
+        self._store, self.steps = checkpoint.restored(self._binding, self._store, data)
+
+    def __repr__(self) -> str:
+        rules = dict.fromkeys(repr(state.rule) for _, state in self._store.items())
+        return f"Optimizer({len(self._binding.entries)} parameters, {', '.join(rules)})"
+
+
+def _refuse_inside_differentiation() -> None:
+    if overlay.recording():
+        raise ParameterError(
+            "an optimizer cannot update while a function is being differentiated; "
+            "update after it has returned"
+        )

@@ -1,0 +1,139 @@
+"""What Parameters and Buffers read as while an engine differentiates.
+
+Nothing shared is mutated: the overlay hangs on a `ContextVar`, so threads do
+not see each other's differentiations and an exception leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Any, ParamSpec, Protocol, Self, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Box(Protocol):
+    """What an overlay covers: an object with an identity that stores an array."""
+
+    stored: Any
+
+
+_current: contextvars.ContextVar[Overlay | None] = contextvars.ContextVar("overlay", default=None)
+current = _current.get
+
+
+class Overlay:
+    """Values that stand in for those stored in Parameters and Buffers, inside a `with`.
+
+    `bind` sets what Parameters read as; an unbound one reads as it did outside.
+    Buffers written inside are written back at the end, through `detach`, which
+    must strip what this differentiation tracks; an exception discards them.
+    """
+
+    __slots__ = ("_detach", "_parent", "_token", "_values", "_written", "recording", "was_read")
+
+    def __init__(self, detach: Callable[[Any], Any]) -> None:
+        self.recording = True
+        """Whether dropout and batch statistics act."""
+        self._detach = detach
+        self._values: dict[Box, Any] = {}
+        self._written: dict[Box, Any] = {}
+        self._parent: Overlay | None = None
+        self._token: contextvars.Token[Overlay | None] | None = None
+        self.was_read = False
+
+    def bind(self, boxes: Iterable[Box], values: Iterable[Any]) -> None:
+        """Let each box read as the value beside it."""
+        self._values = dict(zip(boxes, values, strict=True))
+
+    def read(self, box: Box) -> Any:
+        """The value of a Parameter here."""
+        if box in self._values:
+            self.was_read = True
+            return self._values[box]
+        return self.read_outside(box)
+
+    def read_outside(self, box: Box) -> Any:
+        """The value of a Parameter as it was outside the `with`."""
+        return box.stored if self._parent is None else self._parent.read(box)
+
+    def read_buffer(self, buffer: Box) -> Any:
+        """The value of a Buffer here: the last one written."""
+        if buffer in self._written:
+            return self._written[buffer]
+        return buffer.stored if self._parent is None else self._parent.read_buffer(buffer)
+
+    def write_buffer(self, buffer: Box, value: Any) -> None:
+        """Give a Buffer a value that is written back at the end."""
+        self._written[buffer] = value
+
+    def __enter__(self) -> Self:
+        self._parent = _current.get()
+        self._token = _current.set(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert self._token is not None
+        _current.reset(self._token)
+        written, self._written = self._written, {}
+        self._values = {}
+        if kind is None:
+            for buffer, value in written.items():
+                self.write_back(buffer, self._detach(value))
+
+    def write_back(self, buffer: Box, value: Any) -> None:
+        """Hand a Buffer's last value to what is outside the `with`."""
+        if self._parent is None:
+            buffer.stored = value
+        else:
+            self._parent.write_buffer(buffer, value)
+
+
+class Suspended(Overlay):
+    """Inside its `with` Parameters read as stored: nothing is differentiated or recorded."""
+
+    __slots__ = ()
+
+    def __init__(self, detach: Callable[[Any], Any]) -> None:
+        super().__init__(detach)
+        self.recording = False
+
+    def read(self, box: Box) -> Any:
+        """The stored array."""
+        return box.stored
+
+
+def recording() -> bool:
+    """Whether an engine is recording here: dropout and batch statistics act only then.
+
+    >>> recording()
+    False
+    """
+    overlay = _current.get()
+    return overlay is not None and overlay.recording
+
+
+def propagate(function: Callable[P, R]) -> Callable[P, R]:
+    """Bind a function to the differentiation going on here, for threads started inside a loss.
+
+    A new thread starts in an empty context, where Parameters are plain arrays.
+
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> with ThreadPoolExecutor() as pool:
+    ...     pool.submit(propagate(recording)).result()
+    False
+    """
+    context = contextvars.copy_context()
+
+    def bound(*args: P.args, **kwargs: P.kwargs) -> R:
+        return context.copy().run(function, *args, **kwargs)
+
+    return bound

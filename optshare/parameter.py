@@ -1,0 +1,301 @@
+"""Parameter and Buffer: boxes with an identity that hold an array."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import numpy as np
+
+from optshare import overlay
+from optshare.errors import ImplicitUnwrapError, InPlaceError, ParameterError
+from optshare.operators import Operators
+
+
+class Box(Operators):
+    """What Parameter and Buffer share: a stored array, and Python's operators on its value."""
+
+    __slots__ = ("__weakref__", "stored", "version")
+    __array_ufunc__ = None  # ndarray @ box becomes box.__rmatmul__
+
+    def __init__(self, array: Any, dtype: Any = None) -> None:
+        self.stored: Any = self.admitted(array, dtype)
+        self.version = 0
+
+    @staticmethod
+    def admitted(array: Any, dtype: Any = None) -> Any:
+        """A copy of an array, as this kind of box stores it."""
+        if _is_python_data(array) or dtype is not None:
+            return np.array(array, dtype)
+        return copy.deepcopy(array)
+
+    @property
+    def value(self) -> Any:
+        """The array to compute with; tracked while an engine differentiates."""
+        raise NotImplementedError
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the array."""
+        return tuple(self.stored.shape)
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype of the array."""
+        return self.stored.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    def replaced(self) -> None:
+        """Note that the stored array has other numbers now."""
+        self.version += 1
+
+    def fitted(self, array: Any) -> Any:
+        """A copy of an array that fits this box; raises `ParameterError` if none can."""
+        new = np.asarray(array, self.dtype) if _is_python_data(array) else array
+        for name in ("shape", "dtype"):
+            old, given = getattr(self.stored, name), getattr(new, name, None)
+            if given != old:
+                raise ParameterError(
+                    f"{type(self).__name__} has {name} {old}, the new value has {given}; "
+                    f"call .migrate(value) to change it"
+                )
+        return copy.deepcopy(new)
+
+    def migrate(self, array: Any) -> None:
+        """Take an array of any shape and dtype.
+
+        Optimizers follow at their next update: a new dtype converts their state,
+        a new shape restarts it.
+
+        >>> p = Parameter([1., 2.])
+        >>> p.migrate([1., 2., 3.])
+        >>> p.shape
+        (3,)
+        """
+        _refuse_inside_differentiation(self)
+        self.stored = self.admitted(array)
+        self.replaced()
+
+    def _operate(self, function: Callable[..., Any], *operands: Any) -> Any:
+        return function(*(each.value if isinstance(each, Box) else each for each in operands))
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self.value[i] for i in range(len(self)))
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError(f"len() of a 0-d {type(self).__name__}")
+        return self.shape[0]
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.stored!r})"
+
+    def __setitem__(self, index: Any, value: Any) -> NoReturn:
+        raise InPlaceError(
+            f"a {type(self).__name__} is not written by index; assign the whole: p.value = ..."
+        )
+
+    def _refuse_in_place(self, other: Any) -> NoReturn:
+        raise InPlaceError(
+            f"an in-place operator would replace this {type(self).__name__} by a plain array; "
+            f"write p.value = p.value + ... outside differentiation"
+        )
+
+    __iadd__ = __isub__ = __imul__ = __itruediv__ = _refuse_in_place
+    __ifloordiv__ = __imod__ = __ipow__ = __imatmul__ = _refuse_in_place
+
+    def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise ImplicitUnwrapError(
+            f"NumPy would unwrap this {type(self).__name__} and lose its gradient; "
+            f"pass p.value instead"
+        )
+
+    def __array_function__(
+        self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any
+    ) -> NoReturn:
+        raise ImplicitUnwrapError(
+            f"numpy.{function.__name__} would unwrap this {type(self).__name__} and lose its "
+            f"gradient; pass p.value instead"
+        )
+
+
+class Parameter(Box):
+    """A trainable array with an identity.
+
+    Args:
+        array: anything NumPy makes an array of, or an engine's array; it is
+            copied. Integers become floats.
+        dtype: the floating or complex dtype to convert to.
+
+    It acts as its value under Python's operators; elsewhere pass `p.value`.
+    Equality is element by element, the hash is the identity. The array behind
+    `p.value` is the live one: an update writes into it, so copy it to keep it.
+
+    Raises:
+        ParameterError: the array is neither real nor complex, or a new value
+            has another shape or dtype.
+
+    >>> p = Parameter([1, 2])
+    >>> 2 * p
+    array([2., 4.])
+    >>> p.value = [3, 4]
+    >>> p
+    Parameter(array([3., 4.]))
+    >>> p.value = [1, 2, 3]
+    Traceback (most recent call last):
+    optshare.errors.ParameterError: Parameter has shape (2,), the new value has (3,); \
+call .migrate(value) to change it
+    """
+
+    __slots__ = ("frozen", "grad")
+
+    def __init__(self, array: Any, dtype: Any = None) -> None:
+        super().__init__(array, dtype)
+        self.grad: Any = None
+        """The gradient that a recording engine accumulated, or `None`."""
+        self.frozen = False
+        """Whether differentiation and updates leave this parameter out."""
+
+    @staticmethod
+    def admitted(array: Any, dtype: Any = None) -> Any:
+        """A copy of an array, floating or complex."""
+        if _is_python_data(array) or dtype is not None or isinstance(array, np.ndarray):
+            return np.array(floating(array, dtype))
+        if not is_array(array):
+            raise ParameterError(f"a parameter needs an array, not {type(array).__name__}")
+        return copy.deepcopy(array)
+
+    @property
+    def value(self) -> Any:
+        """The array to compute with; tracked while an engine differentiates."""
+        here = overlay.current()
+        return self.stored if here is None else here.read(self)
+
+    @value.setter
+    def value(self, array: Any) -> None:
+        _refuse_inside_differentiation(self)
+        self.stored = self.fitted(array)
+        self.replaced()
+
+    def outside(self) -> Any:
+        """What it reads as where nothing is being differentiated."""
+        return self.stored
+
+
+class Buffer(Box):
+    """An array with an identity that is not trained: a running mean, a step count.
+
+    A Buffer written while an engine differentiates is written back, as a plain
+    array, when the differentiation ends without an exception.
+
+    >>> steps = Buffer(0)
+    >>> steps.value = steps.value + 1
+    >>> steps
+    Buffer(array(1))
+    """
+
+    __slots__ = ()
+
+    @property
+    def value(self) -> Any:
+        """The array to compute with."""
+        here = overlay.current()
+        return self.stored if here is None else here.read_buffer(self)
+
+    @value.setter
+    def value(self, array: Any) -> None:
+        here = overlay.current()
+        if here is None:
+            self.stored = self.fitted(array)
+        else:
+            here.write_buffer(self, array)
+
+
+class Slot(Parameter):
+    """A Parameter around the caller's own array: one leaf of a plain tree.
+
+    It borrows the array instead of copying it, and an update writes into it.
+
+    >>> array = np.zeros(2)
+    >>> Slot(array).value = [1., 2.]
+    >>> array
+    array([1., 2.])
+    """
+
+    __slots__ = ()
+
+    @staticmethod
+    def admitted(array: Any, dtype: Any = None) -> Any:
+        """The array itself; NumPy's must be floating or complex."""
+        if isinstance(array, np.ndarray) and array.dtype.kind not in "fc":
+            raise ParameterError(
+                f"an array of {array.dtype} cannot be trained; convert it with .astype(float)"
+            )
+        return array
+
+    @property
+    def value(self) -> Any:
+        """The array to compute with; tracked while an engine differentiates."""
+        here = overlay.current()
+        return self.stored if here is None else here.read(self)
+
+    @value.setter
+    def value(self, array: Any) -> None:
+        _refuse_inside_differentiation(self)
+        self.stored[...] = self.fitted(array)
+        self.replaced()
+
+
+def is_array(thing: Any) -> bool:
+    """Whether something has a shape and a dtype, as every engine's array does.
+
+    >>> is_array(np.zeros(2)), is_array([0., 0.])
+    (True, False)
+    """
+    kind: type[Any] = type(thing)
+    return hasattr(kind, "shape") and hasattr(kind, "dtype")
+
+
+def floating(array: Any, dtype: Any = None) -> Any:
+    """NumPy's array of what is given, floating or complex: integers become float64.
+
+    >>> floating([1, 2])
+    array([1., 2.])
+    """
+    converted = np.asarray(array, dtype)
+    if converted.dtype.kind in "iu":
+        converted = converted.astype(np.float64)
+    if converted.dtype.kind not in "fc":
+        raise ParameterError(
+            f"a parameter needs floating or complex numbers, not {converted.dtype} "
+            f"({type(array).__name__})"
+        )
+    return converted
+
+
+def _is_python_data(array: Any) -> bool:
+    return isinstance(array, int | float | complex | list | tuple | np.generic)
+
+
+def _refuse_inside_differentiation(box: Box) -> None:
+    if overlay.recording():
+        raise ParameterError(
+            f"a {type(box).__name__} cannot be written while it is being differentiated; "
+            f"assign p.value after the loss has returned"
+        )

@@ -1,0 +1,7 @@
+"""Update rules: each one's mathematics, written once."""
+
+from optshare.rules.adam import Adam, AdamW
+from optshare.rules.base import Rule
+from optshare.rules.sgd import SGD
+
+__all__ = ["SGD", "Adam", "AdamW", "Rule"]

@@ -1,0 +1,94 @@
+"""Adam and AdamW."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from optshare.rules.base import Arrays, Rule, decayed
+from optshare.rules.expression import sqrt
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adam(Rule):
+    """Adaptive moments, with epsilon outside the root as in the paper, and L2 regularisation.
+
+        g = gradient + weight_decay * value
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g**2
+        value -= lr * (m / (1 - beta1**t)) / (sqrt(v / (1 - beta2**t)) + eps)
+
+    Args:
+        lr: the learning rate, at least 0.
+        betas: how much of each moment is kept, in [0, 1).
+        eps: added to the root, at least 0.
+        weight_decay: L2 regularisation, at least 0; for decoupled decay take `AdamW`.
+
+    The state arrays have PyTorch's names: `exp_avg` is m, `exp_avg_sq` is v.
+
+    Raises:
+        HyperparameterError: a value out of range.
+
+    Source: Kingma and Ba, Adam: A Method for Stochastic Optimization, 2015,
+    https://arxiv.org/abs/1412.6980
+
+    >>> import numpy as np, optshare
+    >>> w = optshare.Parameter([1., 1.])
+    >>> optshare.Adam([w], lr=0.1).update([np.array([2., -0.5])])
+    >>> w
+    Parameter(array([0.9, 1.1]))
+    """
+
+    lr: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+
+    def state_names(self) -> tuple[str, ...]:
+        """The two moments."""
+        return "exp_avg", "exp_avg_sq"
+
+    def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
+        """The new moments, and the step."""
+        return self._adaptive_step(decayed(gradient, value, self.weight_decay), state, t)
+
+    def _adaptive_step(self, g: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
+        beta1, beta2 = self.betas
+        m = beta1 * state["exp_avg"] + (1 - beta1) * g
+        v = beta2 * state["exp_avg_sq"] + (1 - beta2) * (g * g)
+        step = self.lr / (1 - beta1**t) * m / (sqrt(v / (1 - beta2**t)) + self.eps)
+        return {"exp_avg": m, "exp_avg_sq": v}, step
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdamW(Adam):
+    """Adam with decoupled weight decay, multiplied by lr, as in PyTorch.
+
+        value -= lr * weight_decay * value
+        value -= Adam's step, without L2 regularisation
+
+    Args:
+        lr: the learning rate, at least 0.
+        betas: how much of each moment is kept, in [0, 1).
+        eps: added to the root, at least 0.
+        weight_decay: decoupled decay, at least 0.
+
+    Raises:
+        HyperparameterError: a value out of range.
+
+    Source: Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2019,
+    https://arxiv.org/abs/1711.05101
+
+    >>> import numpy as np, optshare
+    >>> w = optshare.Parameter([1.])
+    >>> optshare.AdamW([w], lr=0.1, weight_decay=0.5).update([np.array([0.])])
+    >>> w
+    Parameter(array([0.95]))
+    """
+
+    weight_decay: float = 1e-2
+
+    def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
+        """The new moments, and the step."""
+        new, step = self._adaptive_step(gradient, state, t)
+        return new, step + self.lr * self.weight_decay * value if self.weight_decay else step

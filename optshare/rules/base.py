@@ -1,0 +1,100 @@
+"""Rule: the pure mathematics of an update, with its hyperparameters."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Self, TypeVar
+
+from optshare.errors import HyperparameterError, choices
+
+Arrays = dict[str, Any]
+R = TypeVar("R", bound="Rule")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """An element-wise update: `(state, value, gradient) -> (state, step)`.
+
+    A subclass is a frozen dataclass whose fields are the hyperparameters, with
+    the names of its state arrays and the one method `step`. A number among the
+    fields may differ from parameter to parameter; a bool or string is an option.
+
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True, kw_only=True)
+    ... class Sign(Rule):
+    ...     lr: float = 0.1
+    ...     def step(self, value, gradient, state, t):
+    ...         return {}, self.lr * sign(gradient)
+    >>> import numpy as np, optshare
+    >>> from optshare.rules.expression import sign
+    >>> w = optshare.Parameter([1., 2.])
+    >>> optshare.Optimizer([w], Sign()).update([np.array([3., -4.])])
+    >>> w
+    Parameter(array([0.9, 2.1]))
+    """
+
+    lr: float = 1e-3
+
+    def state_names(self) -> tuple[str, ...]:
+        """The arrays that the rule keeps for a parameter; they begin as zeros."""
+        return ()
+
+    def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
+        """The new state, and the step: what is subtracted from the value.
+
+        Args:
+            value: the parameter's array.
+            gradient: its gradient.
+            state: the arrays of `state_names`.
+            t: how many updates this parameter has had, with this one.
+
+        Written in operators and the functions of `optshare.rules.expression`; a
+        hyperparameter that is 0 is false, which decides what is recorded.
+        """
+        raise NotImplementedError
+
+    _LIMITS: ClassVar[dict[str, tuple[float, float]]] = {
+        "lr": (0.0, math.inf),
+        "eps": (0.0, math.inf),
+        "weight_decay": (0.0, math.inf),
+        "momentum": (0.0, 1.0),
+        "betas": (0.0, 1.0),
+    }
+
+    def __post_init__(self) -> None:
+        for name, value in self.hyperparameters().items():
+            low, high = self._LIMITS.get(name, (-math.inf, math.inf))
+            for each in value if isinstance(value, tuple) else (value,):
+                if not isinstance(each, bool | str) and not low <= each < high:
+                    raise HyperparameterError(
+                        f"{type(self).__name__}: {name} must be in [{low:g}, {high:g}), not {value!r}"
+                    )
+
+    def hyperparameters(self) -> dict[str, Any]:
+        """The hyperparameters and options by name."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+    def adjusted(self, **changes: Any) -> Self:
+        """The rule with some hyperparameters changed.
+
+        Raises:
+            HyperparameterError: a name that the rule does not have, or a value out of range.
+        """
+        require_known(type(self), changes)
+        return replace(self, **changes)
+
+
+def require_known(rule: type[Rule], given: dict[str, Any]) -> None:
+    """Raise `HyperparameterError` for a name that a rule does not have."""
+    known = [each.name for each in fields(rule)]
+    for name in given:
+        if name not in known:
+            raise HyperparameterError(
+                f"{rule.__name__} has no hyperparameter {name!r}; choices: {choices(known, name)}"
+            )
+
+
+def decayed(gradient: Any, value: Any, weight_decay: Any) -> Any:
+    """The gradient of the loss plus `weight_decay / 2 * |value|**2` (L2 regularisation)."""
+    return gradient + weight_decay * value if weight_decay else gradient

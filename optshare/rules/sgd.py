@@ -1,0 +1,62 @@
+"""Stochastic gradient descent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from optshare.errors import HyperparameterError
+from optshare.rules.base import Arrays, Rule, decayed
+
+
+@dataclass(frozen=True, kw_only=True)
+class SGD(Rule):
+    """Gradient descent, with momentum and L2 regularisation if asked, as in PyTorch.
+
+        g = gradient + weight_decay * value
+        b = momentum * b + g
+        value -= lr * b                     (plain)
+        value -= lr * (g + momentum * b)    (nesterov)
+
+    Args:
+        lr: the learning rate, at least 0.
+        momentum: in [0, 1); 0 keeps no buffer.
+        weight_decay: L2 regularisation, at least 0.
+        nesterov: look ahead; needs momentum.
+
+    Raises:
+        HyperparameterError: a value out of range.
+
+    Source: Sutskever et al., On the importance of initialization and momentum
+    in deep learning, 2013; https://pytorch.org/docs/stable/generated/torch.optim.SGD.html
+
+    >>> import numpy as np, optshare
+    >>> w = optshare.Parameter([1.])
+    >>> opt = optshare.SGD([w], lr=0.1, momentum=0.9)
+    >>> opt.update([np.array([1.])]); opt.update([np.array([1.])])
+    >>> w
+    Parameter(array([0.71]))
+    """
+
+    lr: float = 1e-3
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    nesterov: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.nesterov and not self.momentum:
+            raise HyperparameterError("SGD: nesterov=True needs a momentum above 0, such as 0.9")
+
+    def state_names(self) -> tuple[str, ...]:
+        """The momentum buffer, if there is momentum."""
+        return ("momentum_buffer",) if self.momentum else ()
+
+    def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
+        """The new momentum buffer, and the step."""
+        g = decayed(gradient, value, self.weight_decay)
+        if not self.momentum:
+            return {}, self.lr * g
+        b = self.momentum * state["momentum_buffer"] + g
+        direction = g + self.momentum * b if self.nesterov else b
+        return {"momentum_buffer": b}, self.lr * direction

@@ -1,0 +1,218 @@
+"""What to differentiate for: argument positions, models and parameters, flattened to keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from optshare.errors import EmptyModelError, UnregisteredParameterError
+from optshare.gradients import Gradients
+from optshare.parameter import Parameter, Slot, floating, is_array
+from optshare.tree import params
+
+Lookup = Callable[[Parameter], Any]
+
+
+class Part(Protocol):
+    """One piece of an argument: how to pass it on, and how to lay out its gradient."""
+
+    def value(self) -> Any:
+        """The piece to call the function with; read while the engine differentiates."""
+        ...
+
+    def gradient(self, lookup: Lookup) -> Any:
+        """The gradient of this piece, in its structure."""
+        ...
+
+    def keys(self) -> Iterator[tuple[Parameter, Any]]:
+        """The keys in it, each with the object by which the caller knows it."""
+        ...
+
+
+class _Constant:
+    """A piece that is passed on as it is and has no gradient."""
+
+    def __init__(self, thing: Any) -> None:
+        self._thing = thing
+
+    def value(self) -> Any:
+        return self._thing
+
+    def gradient(self, lookup: Lookup) -> Any:
+        return None
+
+    def keys(self) -> Iterator[tuple[Parameter, Any]]:
+        return iter(())
+
+
+class _Array:
+    """An array, or Python numbers, in a slot that the engine reads."""
+
+    def __init__(self, array: Any) -> None:
+        self._known_as = array
+        foreign = is_array(array) and not isinstance(array, np.ndarray | np.generic)
+        self._slot = Slot(array if foreign else floating(array))
+
+    def value(self) -> Any:
+        return self._slot.value
+
+    def gradient(self, lookup: Lookup) -> Any:
+        return lookup(self._slot)
+
+    def keys(self) -> Iterator[tuple[Parameter, Any]]:
+        yield self._slot, self._known_as
+
+
+class _Parameter(_Constant):
+    """A Parameter given as an argument: the function reads it itself."""
+
+    def gradient(self, lookup: Lookup) -> Any:
+        return lookup(self._thing)
+
+    def keys(self) -> Iterator[tuple[Parameter, Any]]:
+        yield self._thing, self._thing
+
+
+class _Model(_Constant):
+    """An object that holds Parameters, given as an argument."""
+
+    def gradient(self, lookup: Lookup) -> Any:
+        keys = params(self._thing)
+        return Gradients(keys, [lookup(key) for key in keys]) if keys else None
+
+    def keys(self) -> Iterator[tuple[Parameter, Any]]:
+        return ((key, key) for key in params(self._thing))
+
+
+class _Container:
+    """A dict, list or tuple of pieces."""
+
+    def __init__(self, container: Any) -> None:
+        self._kind: type[Any] = type(container)
+        self._names = list(container) if isinstance(container, dict) else None
+        members = container.values() if isinstance(container, dict) else container
+        self._parts = [_part(member) for member in members]
+
+    def _rebuilt(self, members: list[Any]) -> Any:
+        if self._names is not None:
+            return dict(zip(self._names, members, strict=True))
+        if hasattr(self._kind, "_fields"):  # a named tuple
+            return self._kind(*members)
+        return self._kind(members)
+
+    def value(self) -> Any:
+        return self._rebuilt([part.value() for part in self._parts])
+
+    def gradient(self, lookup: Lookup) -> Any:
+        return self._rebuilt([part.gradient(lookup) for part in self._parts])
+
+    def keys(self) -> Iterator[tuple[Parameter, Any]]:
+        for part in self._parts:
+            yield from part.keys()
+
+
+def _part(thing: Any) -> Part:
+    if isinstance(thing, Parameter):
+        return _Parameter(thing)
+    if isinstance(thing, bool | str | bytes) or thing is None:
+        return _Constant(thing)
+    if _is_numeric(thing):
+        return _Array(thing)
+    if isinstance(thing, dict | list | tuple):
+        return _Container(thing)
+    return _Model(thing)
+
+
+def _is_numeric(thing: Any) -> bool:
+    if isinstance(thing, list | tuple):
+        return len(thing) > 0 and all(  # pyright: ignore[reportUnknownArgumentType] # of anything
+            _is_numeric(each) and not is_array(each) and not isinstance(each, bool)
+            for each in thing  # pyright: ignore[reportUnknownVariableType] # of anything
+        )
+    if is_array(thing):
+        return np.dtype(bool) != thing.dtype
+    return isinstance(thing, int | float | complex)
+
+
+class Selection:
+    """The arguments of one call, and what to differentiate it for.
+
+    Args:
+        args: the arguments of the function.
+        wrt: `None` for every argument, else a position, a model, a Parameter,
+            or a tuple that mixes them.
+
+    Argument arrays become keys; integers become floats. Frozen parameters are
+    not among `keys`.
+
+    Raises:
+        EmptyModelError: a member of `wrt` holds no parameters.
+        UnregisteredParameterError: a position that the call does not have.
+    """
+
+    def __init__(self, args: Sequence[Any], wrt: Any = None) -> None:
+        self._structured = wrt is None
+        members = _members(wrt, len(args))
+        self._positions = [each for each in members if isinstance(each, int)]
+        self._parts = [
+            _part(each) if place in self._positions else _Constant(each)
+            for place, each in enumerate(args)
+        ]
+        self._known: list[tuple[Parameter, Any]] = []
+        for member in members:
+            self._known += _keys_of(member, self._parts)
+        unique = {id(key): key for key, _ in self._known}
+        self.keys = [key for key in unique.values() if not key.frozen]
+
+    def arguments(self) -> tuple[Any, ...]:
+        """The arguments to call the function with, inside the differentiation."""
+        return tuple(part.value() for part in self._parts)
+
+    def result(self, gradients: Sequence[Any]) -> Any:
+        """A tuple parallel to the arguments, or `Gradients` where `wrt` was given."""
+        found = {id(key): each for key, each in zip(self.keys, gradients, strict=True)}
+
+        def lookup(key: Parameter) -> Any:
+            return found.get(id(key))
+
+        laid_out = {place: self._parts[place].gradient(lookup) for place in self._positions}
+        if self._structured:
+            return tuple(laid_out.values())
+        totals: dict[int, tuple[Any, Any]] = {}
+        for key, known_as in self._known:
+            before = totals.get(id(known_as), (known_as, None))[1]
+            new = lookup(key) if known_as is not key or before is None else None
+            totals[id(known_as)] = known_as, _sum(before, new)
+        keys, values = zip(*totals.values(), strict=True)
+        return Gradients(keys, values, laid_out)
+
+
+def _sum(one: Any, other: Any) -> Any:
+    if one is None or other is None:
+        return other if one is None else one
+    return one + other
+
+
+def _members(wrt: Any, count: int) -> list[Any]:
+    if wrt is None:
+        return list(range(count))
+    members: list[Any] = list(wrt) if isinstance(wrt, tuple) else [wrt]
+    for each in members:
+        if isinstance(each, int) and not 0 <= each < count:
+            raise UnregisteredParameterError(
+                f"wrt names argument {each}; the call has {count}, counted from 0"
+            )
+    return members
+
+
+def _keys_of(member: Any, parts: list[Part]) -> list[tuple[Parameter, Any]]:
+    if isinstance(member, int):
+        return list(parts[member].keys())
+    keys = params(member)
+    if not keys:
+        raise EmptyModelError(
+            f"{type(member).__name__} in wrt= holds no parameters; wrap its arrays in Parameter"
+        )
+    return [(key, key) for key in keys]

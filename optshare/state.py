@@ -1,0 +1,108 @@
+"""Optimizer state, keyed by the identity of parameters."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from optshare.rules.base import Rule
+
+
+class ParameterState:
+    """What an optimizer keeps for one parameter: its rule, its arrays, its step count.
+
+    The hyperparameters read as attributes: `state.lr`. The arrays are by name in
+    `state.arrays`, empty until the first update.
+    """
+
+    __slots__ = ("arrays", "rule", "t")
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self.arrays: dict[str, Any] = {}
+        self.t = 0
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name in ParameterState.__slots__:
+            raise AttributeError(name)
+        try:
+            return self.arrays[name] if name in self.arrays else getattr(self.rule, name)
+        except AttributeError:
+            known = [*self.rule.hyperparameters(), *self.arrays]
+            raise AttributeError(f"no {name!r} here; choices: {', '.join(known)}") from None
+
+    def fit(self, value: Any, zeros: Callable[[Any], Any], working: Any) -> None:
+        """Make the arrays fit a value: allocate, convert to its dtype, or start again."""
+        names = self.rule.state_names()
+        if any(each.shape != value.shape for each in self.arrays.values()):
+            self.arrays, self.t = {}, 0
+        self.arrays = {name: self.arrays[name] for name in names if name in self.arrays}
+        for name in names:
+            old = self.arrays.get(name)
+            if old is None:
+                self.arrays[name] = zeros(value)
+            elif old.dtype != working:
+                self.arrays[name] = old.astype(working)
+
+    def __repr__(self) -> str:
+        return f"ParameterState({self.rule!r}, t={self.t}, arrays={sorted(self.arrays)})"
+
+
+class IdentityStore:
+    """A table from parameters to state, by identity.
+
+    It holds keys weakly and checks that an entry still belongs to its key, for
+    CPython reuses ids; it never asks keys whether they are equal; it copies and
+    pickles as pairs, so that a copied model keeps its copied state.
+
+    >>> from optshare.parameter import Parameter
+    >>> one, same = Parameter([1.]), Parameter([1.])
+    >>> store = IdentityStore()
+    >>> store[one] = "state"
+    >>> one in store, same in store
+    (True, False)
+    """
+
+    def __init__(self, pairs: Iterable[tuple[Any, Any]] = ()) -> None:
+        self._entries: dict[int, tuple[weakref.ref[Any], Any]] = {}
+        for key, state in pairs:
+            self[key] = state
+
+    def __setitem__(self, key: Any, state: Any) -> None:
+        place = id(key)
+        entries = self._entries
+
+        def forget(reference: weakref.ref[Any]) -> None:
+            if place in entries and entries[place][0] is reference:
+                del entries[place]
+
+        entries[place] = weakref.ref(key, forget), state
+
+    def __getitem__(self, key: Any) -> Any:
+        reference, state = self._entries.get(id(key), (None, None))
+        if reference is None or reference() is not key:
+            raise KeyError(key)
+        return state
+
+    def __contains__(self, key: Any) -> bool:
+        reference = self._entries.get(id(key), (None,))[0]
+        return reference is not None and reference() is key
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def items(self) -> list[tuple[Any, Any]]:
+        """The pairs (parameter, state)."""
+        found = [(reference(), state) for reference, state in self._entries.values()]
+        return [(key, state) for key, state in found if key is not None]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return IdentityStore, (self.items(),)
+
+
+def working_dtype(value: Any) -> Any:
+    """The dtype that a rule computes and keeps its state in: float32 for half precision."""
+    return np.float32 if value.dtype == np.float16 else value.dtype

@@ -1,0 +1,186 @@
+"""Finding the parameters of a model: any object that holds Parameters, however deep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from types import FunctionType, MethodType
+from typing import Any, NamedTuple
+
+from optshare.errors import EmptyModelError
+from optshare.parameter import Box, Buffer, Parameter, Slot, is_array
+
+Leaf = tuple[str, Any]
+
+
+class Named(NamedTuple):
+    """A parameter with the path where it was found first, and every other path."""
+
+    path: str
+    key: Any
+    aliases: tuple[str, ...]
+
+
+def leaves(model: Any) -> list[Leaf]:
+    """Every path to every leaf of a model, in the order of definition.
+
+    Leaves are Parameters, wherever they are, and arrays that only plain lists,
+    tuples and dicts contain (Knet's `w = [W, b]`). The walk goes through
+    containers, attributes, `__slots__`, bound methods, partial functions and
+    closures; a cycle ends it.
+
+    >>> weight = Parameter([1., 2.])
+    >>> leaves({"encoder": [weight], "decoder": weight})
+    [('encoder.0', Parameter(array([1., 2.]))), ('decoder', Parameter(array([1., 2.])))]
+    """
+    return [(".".join(path), leaf) for path, leaf in _walk(model, True, {})]
+
+
+def keyed(model: Any) -> list[tuple[str, Any]]:
+    """Every path to every parameter of a model; a key at several paths is tied.
+
+    An array leaf is given as one `Slot` around it.
+    """
+    slots: dict[int, Slot] = {}
+    return [
+        (path, leaf if isinstance(leaf, Parameter) else slots.setdefault(id(leaf), Slot(leaf)))
+        for path, leaf in leaves(model)
+    ]
+
+
+def grouped(pairs: Iterable[tuple[str, Any]]) -> list[Named]:
+    """Each key once, by identity, with all its paths."""
+    found: dict[int, tuple[Any, list[str]]] = {}
+    for path, key in pairs:
+        found.setdefault(id(key), (key, []))[1].append(path)
+    return [Named(paths[0], key, tuple(paths[1:])) for key, paths in found.values()]
+
+
+def params(model: Any) -> list[Any]:
+    """The parameters of a model, each once, in the order of definition.
+
+    Frozen ones are listed too. Two Parameters of equal values are two; one
+    Parameter at two places is one.
+
+    >>> class Affine:
+    ...     def __init__(self):
+    ...         self.w, self.b = Parameter([[1.]]), Parameter([0.])
+    >>> params([Affine(), Affine()])
+    [Parameter(array([[1.]])), Parameter(array([0.])), \
+Parameter(array([[1.]])), Parameter(array([0.]))]
+    """
+    return [entry.key for entry in grouped(keyed(model))]
+
+
+def buffers(model: Any) -> list[Buffer]:
+    """The Buffers of a model, each once, in the order of definition."""
+    found = {id(leaf): leaf for _, leaf in _walk(model, True, {}, Buffer)}
+    return list(found.values())
+
+
+def freeze(part: Any) -> None:
+    """Leave every parameter of a part out of differentiation and updates, until `thaw`.
+
+    A frozen parameter keeps its value, its optimizer state and its step count.
+
+    >>> p = Parameter([1.])
+    >>> freeze([p])
+    >>> p.frozen
+    True
+    """
+    _mark(part, True)
+
+
+def thaw(part: Any) -> None:
+    """Let every parameter of a part train again."""
+    _mark(part, False)
+
+
+def _mark(part: Any, frozen: bool) -> None:
+    found = [leaf for _, leaf in leaves(part) if isinstance(leaf, Parameter)]
+    if not found:
+        raise EmptyModelError(f"{type(part).__name__} holds no Parameter to freeze or thaw")
+    for parameter in found:
+        parameter.frozen = frozen
+
+
+Path = tuple[str, ...]
+Memo = dict[tuple[int, bool], list[tuple[Path, Any]]]
+
+
+def _walk(
+    node: Any, plain: bool, memo: Memo, kind: type[Box] = Parameter
+) -> list[tuple[Path, Any]]:
+    """The leaves below a node; `plain` says that only containers led here."""
+    if isinstance(node, Box):
+        return [((), node)] if isinstance(node, kind) else []
+    if is_array(node):
+        return [((), node)] if plain and kind is Parameter else []
+    place = id(node), plain
+    if place not in memo:
+        memo[place] = []  # what a cycle back to here finds
+        memo[place] = list(_below(node, plain, memo, kind))
+    return memo[place]
+
+
+def _below(node: Any, plain: bool, memo: Memo, kind: type[Box]) -> Iterator[tuple[Path, Any]]:
+    container = isinstance(node, dict | list | tuple)
+    for name, child in children(node):
+        for path, leaf in _walk(child, plain and container, memo, kind):
+            yield (name, *path), leaf
+
+
+def children(node: Any) -> Iterable[tuple[str, Any]]:
+    """The named parts of an object that may hold parameters."""
+    for kind, parts in _PARTS.items():
+        if isinstance(node, kind):
+            return parts(node)
+    return _attributes(node)
+
+
+def _attributes(node: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(node, type):
+        return
+    for owner in reversed(type(node).__mro__):
+        slots = owner.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if name not in ("__dict__", "__weakref__") and hasattr(node, name):
+                yield name, getattr(node, name)
+    yield from getattr(node, "__dict__", {}).items()
+
+
+def _cells(function: FunctionType) -> Iterator[tuple[str, Any]]:
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            yield name, cell.cell_contents
+        except ValueError:  # the variable is not bound yet
+            continue
+
+
+def _items(node: Any) -> Iterator[tuple[str, Any]]:
+    return ((str(name), child) for name, child in node.items())
+
+
+def _members(node: Any) -> Iterator[tuple[str, Any]]:
+    return ((str(i), child) for i, child in enumerate(node))
+
+
+def _nothing(node: Any) -> Iterable[tuple[str, Any]]:
+    return ()
+
+
+_PARTS: dict[type, Callable[[Any], Iterable[tuple[str, Any]]]] = {
+    str: _nothing,
+    int: _nothing,
+    float: _nothing,
+    dict: _items,
+    list: _members,
+    tuple: _members,
+    MethodType: lambda method: [("self", method.__self__)],
+    FunctionType: _cells,
+    partial: lambda bound: [
+        ("func", bound.func),
+        ("args", bound.args),
+        ("keywords", bound.keywords),
+    ],
+}

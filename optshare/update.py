@@ -1,0 +1,78 @@
+"""Applying rules to parameters: every gradient is checked, then everything is updated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from optshare import registry
+from optshare.binding import Binding, Pairs
+from optshare.errors import GradientShapeError, ParameterError
+from optshare.kernels import numpy as numpy_kernel
+from optshare.kernels.program import program_of
+from optshare.kernels.reference import evaluate
+from optshare.state import IdentityStore, ParameterState, working_dtype
+
+Scalars = dict[tuple[int, int], dict[str, float]]
+
+
+def apply(binding: Binding, store: IdentityStore, pairs: Pairs) -> None:
+    """Update each parameter that has a gradient and is not frozen.
+
+    Raises:
+        GradientShapeError: before anything is changed.
+    """
+    ready = [
+        (key, _fitting(binding, key, gradient))
+        for key, gradient in pairs
+        if gradient is not None and not key.frozen
+    ]
+    scalars: Scalars = {}
+    with np.errstate(all="ignore"):
+        for key, gradient in ready:
+            _update(key, gradient, store[key], scalars)
+
+
+def _update(key: Any, gradient: Any, state: ParameterState, cache: Scalars) -> None:
+    value = key.stored
+    backend = registry.owner(value)
+    working = working_dtype(value)
+    state.fit(value, lambda like: backend.ops.zeros_like(like, dtype=working), working)
+    program = program_of(state.rule)
+    place = id(state.rule), state.t + 1
+    if place not in cache:
+        cache[place] = program.host(state.rule, state.t + 1)
+    given = value, gradient, state.arrays, cache[place], working
+    if isinstance(value, np.ndarray):
+        numpy_kernel.apply(program, *given)
+        key.replaced()
+    else:
+        state.arrays, new = evaluate(program, backend.ops, *given)
+        backend.update(key, new)
+    state.t += 1
+
+
+def _fitting(binding: Binding, key: Any, gradient: Any) -> Any:
+    """The gradient as an array that fits its parameter."""
+    value = key.stored
+    array = np.asarray(gradient) if isinstance(value, np.ndarray) else gradient
+    if tuple(array.shape) != tuple(value.shape):
+        raise GradientShapeError(
+            f"the gradient of {binding.path(key)!r} has shape {tuple(array.shape)}, "
+            f"the parameter {tuple(value.shape)}"
+        )
+    if isinstance(value, np.ndarray):
+        _require_numbers(binding.path(key), value, array)  # pyright: ignore[reportUnknownArgumentType] # of any dtype
+    return array
+
+
+def _require_numbers(path: str, value: Any, gradient: Any) -> None:
+    if value.dtype.kind != "f":
+        raise ParameterError(f"{path!r} has dtype {value.dtype}; rules update real parameters only")
+    if gradient.dtype.kind not in "fiu":
+        raise GradientShapeError(
+            f"the gradient of {path!r} has dtype {gradient.dtype}, not a real one"
+        )
+    if not value.flags.writeable:
+        raise ParameterError(f"the array at {path!r} is read-only; pass a writable copy")
