@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from optshare import registry
 from optshare.backend import Capabilities
 from optshare.errors import OptshareError
+from optshare.narrowing import is_sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,7 +57,7 @@ def backends() -> None:
         print(name)
         if isinstance(found, Capabilities):
             for capability, value in found.declared().items():
-                print(f"  {capability}: {', '.join(value) if isinstance(value, tuple) else 'yes'}")
+                print(f"  {capability}: {', '.join(value) if is_sequence(value) else 'yes'}")
         else:
             print(f"  unavailable: {found}")
 

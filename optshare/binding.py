@@ -7,6 +7,7 @@ from typing import Any
 from optshare import registry
 from optshare.errors import EmptyModelError, UnregisteredParameterError
 from optshare.gradients import Gradients
+from optshare.narrowing import is_container, is_sequence
 from optshare.parameter import Slot
 from optshare.tree import grouped, leaves
 
@@ -68,8 +69,8 @@ class Binding:
         """The pairs (parameter, gradient) of `Gradients`, a parallel list, or a like tree."""
         if isinstance(gradients, Gradients):
             return self._by_identity(gradients)
-        if isinstance(gradients, list | tuple) and self._is_parallel(gradients):  # pyright: ignore[reportUnknownArgumentType] # of anything
-            return list(zip(self.keys, gradients, strict=True))  # pyright: ignore[reportUnknownArgumentType,reportUnknownVariableType] # of anything
+        if is_sequence(gradients) and self._is_parallel(gradients):
+            return list(zip(self.keys, gradients, strict=True))
         return self._along_paths(gradients)
 
     def _by_identity(self, gradients: Gradients) -> Pairs:
@@ -80,7 +81,7 @@ class Binding:
         ]
 
     def _is_parallel(self, gradients: Any) -> bool:
-        nested = any(isinstance(each, list | tuple | dict) for each in gradients)
+        nested = any(is_container(each) for each in gradients)
         return len(gradients) == len(self.entries) and not nested
 
     def _along_paths(self, gradients: Any) -> Pairs:

@@ -8,6 +8,7 @@ import numpy as np
 
 from optshare.binding import Binding
 from optshare.errors import CheckpointError, HyperparameterError
+from optshare.narrowing import is_sequence
 from optshare.rules.base import Rule
 from optshare.state import IdentityStore, ParameterState, working_dtype
 from optshare.tree import Named
@@ -69,7 +70,7 @@ def _restored_one(entry: Named, rule: Rule, data: dict[str, Any]) -> ParameterSt
     _require_same(entry, "shape", tuple(data["shape"]), tuple(entry.key.shape))
     _require_same(entry, "dtype", data["dtype"], str(entry.key.dtype))
     hyperparameters = {
-        name: tuple(each) if isinstance(each, list) else each  # pyright: ignore[reportUnknownArgumentType] # as read from a file
+        name: tuple(each) if is_sequence(each) else each
         for name, each in data["hyperparameters"].items()
     }
     try:

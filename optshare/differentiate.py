@@ -7,6 +7,7 @@ from typing import Any
 
 from optshare import registry
 from optshare.backend import Backend
+from optshare.narrowing import is_container, members
 from optshare.overlay import Overlay
 from optshare.parameter import Box, is_array
 from optshare.selection import Selection
@@ -66,15 +67,13 @@ def record() -> Overlay:
 
 def backend_for(keys: Sequence[Any], args: Sequence[Any]) -> Backend:
     """The backend that claims the keys' arrays and those among the arguments."""
-    kinds = [type(key.stored) for key in keys]
+    kinds: list[type] = [type(key.stored) for key in keys]
     return registry.resolve(dict.fromkeys([*kinds, *_kinds(args)]))
 
 
 def _kinds(args: Sequence[Any]) -> Iterator[type]:
     for each in args:
-        if isinstance(each, dict):
-            yield from _kinds(list(each.values()))  # pyright: ignore[reportUnknownArgumentType,reportUnknownMemberType] # of anything
-        elif isinstance(each, list | tuple):
-            yield from _kinds(each)  # pyright: ignore[reportUnknownArgumentType] # of anything
+        if is_container(each):
+            yield from _kinds(members(each))
         elif not isinstance(each, Box) and is_array(each):
             yield type(each)

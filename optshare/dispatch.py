@@ -7,7 +7,8 @@ from typing import Any, cast
 
 from optshare import registry
 from optshare.errors import ImplicitUnwrapError
-from optshare.namespace.protocol import Function, Namespace
+from optshare.namespace.protocol import NN, Function, Namespace, Random
+from optshare.narrowing import is_sequence
 from optshare.parameter import Box, is_array
 
 
@@ -23,8 +24,8 @@ def namespace_of(*arrays: Any) -> Namespace:
 
 def _kinds(things: Iterable[Any]) -> Iterator[type]:
     for each in things:
-        if isinstance(each, list | tuple):
-            yield from _kinds(each)  # pyright: ignore[reportUnknownArgumentType] # of anything
+        if is_sequence(each):
+            yield from _kinds(each)
         elif isinstance(each, Box):
             raise ImplicitUnwrapError(
                 f"ops takes arrays, not a {type(each).__name__}; pass p.value instead"
@@ -59,10 +60,10 @@ def _forward(path: tuple[str, ...]) -> Function:
 
 
 def _facade() -> Namespace:
-    facade = _Dispatching()
-    facade.nn = _Dispatching("nn")
-    facade.random = _Dispatching("random")
-    return cast(Namespace, facade)
+    facade = cast(Namespace, _Dispatching())
+    facade.nn = cast(NN, _Dispatching("nn"))
+    facade.random = cast(Random, _Dispatching("random"))
+    return facade
 
 
 ops = _facade()

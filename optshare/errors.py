@@ -72,7 +72,7 @@ class DifferentiationError(OptshareError, RuntimeError):
 
 
 class NonScalarLossError(DifferentiationError, ValueError):
-    """The function to differentiate returned something that is not a scalar, and no seed was given."""
+    """The function to differentiate returned something that has axes, and no seed was given."""
 
 
 class NonFiniteLossError(DifferentiationError, FloatingPointError):

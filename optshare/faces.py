@@ -36,6 +36,7 @@ class Face(Generic[P, R]):
     def __call__(self, model: Any, /, *args: P.args, **kwargs: P.kwargs) -> Optimizer: ...
 
     def __call__(self, *model: Any, **hyperparameters: Any) -> Any:
+        """Bind the rule to a model, or give it unbound."""
         if len(model) > 1:
             raise TypeError(
                 f"{self.__name__} takes a model, and hyperparameters by name; "

@@ -33,5 +33,6 @@ class BackendDescription:
 
 
 @hookspec
-def optshare_backend() -> BackendDescription | list[BackendDescription]:  # type: ignore[empty-body] # a specification has no body
+def optshare_backend() -> BackendDescription | list[BackendDescription]:
     """Describe the backends of this plugin; called once, and must not import the engine."""
+    raise NotImplementedError  # a specification only

@@ -1,8 +1,10 @@
 """Python's operators, written once for everything that acts like an array."""
 
-import operator
+import operator as _operator
 from collections.abc import Callable
 from typing import Any
+
+operator: Any = _operator  # typeshed leaves the types of its functions open
 
 
 class Operators:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import numpy as np
 
 from optshare import overlay
 from optshare.errors import ImplicitUnwrapError, InPlaceError, ParameterError
+from optshare.narrowing import is_numpy
 from optshare.operators import Operators
 
 
@@ -175,7 +176,7 @@ call .migrate(value) to change it
     @staticmethod
     def admitted(array: Any, dtype: Any = None) -> Any:
         """A copy of an array, floating or complex."""
-        if _is_python_data(array) or dtype is not None or isinstance(array, np.ndarray):
+        if _is_python_data(array) or dtype is not None or is_numpy(array):
             return np.array(floating(array, dtype))
         if not is_array(array):
             raise ParameterError(f"a parameter needs an array, not {type(array).__name__}")
@@ -243,7 +244,7 @@ class Slot(Parameter):
     @staticmethod
     def admitted(array: Any, dtype: Any = None) -> Any:
         """The array itself; NumPy's must be floating or complex."""
-        if isinstance(array, np.ndarray) and array.dtype.kind not in "fc":
+        if is_numpy(array) and array.dtype.kind not in "fc":
             raise ParameterError(
                 f"an array of {array.dtype} cannot be trained; convert it with .astype(float)"
             )
@@ -268,7 +269,7 @@ def is_array(thing: Any) -> bool:
     >>> is_array(np.zeros(2)), is_array([0., 0.])
     (True, False)
     """
-    kind: type[Any] = type(thing)
+    kind = cast(type[Any], type(thing))
     return hasattr(kind, "shape") and hasattr(kind, "dtype")
 
 

@@ -25,6 +25,7 @@ from optshare.errors import (
     choices,
 )
 from optshare.hookspecs import BackendDescription
+from optshare.narrowing import is_sequence
 
 GROUP = "optshare"
 VARIABLE = "OPTSHARE_BACKEND"
@@ -295,8 +296,8 @@ def _described(
         manager.unregister(plugin)
     if not answers:
         raise BackendError("the plugin implements no hook optshare_backend")
-    found: list[Any] = answers[0] if isinstance(answers[0], list) else [answers[0]]
-    return [_checked(each) for each in found]
+    found = answers[0]
+    return [_checked(each) for each in (found if is_sequence(found) else [found])]
 
 
 def _checked(description: Any) -> BackendDescription:
@@ -352,4 +353,5 @@ def use(name: str) -> Use:
 
 def owner(*arrays: Any) -> Backend:
     """The backend that claims all these arrays."""
-    return resolve([type(each) for each in arrays])
+    kinds: list[type] = [type(each) for each in arrays]
+    return resolve(kinds)

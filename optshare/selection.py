@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
 from optshare.errors import EmptyModelError, UnregisteredParameterError
 from optshare.gradients import Gradients
+from optshare.narrowing import is_container, is_dict, is_sequence, members
 from optshare.parameter import Parameter, Slot, floating, is_array
 from optshare.tree import params
 
@@ -90,10 +91,9 @@ class _Container:
     """A dict, list or tuple of pieces."""
 
     def __init__(self, container: Any) -> None:
-        self._kind: type[Any] = type(container)
-        self._names = list(container) if isinstance(container, dict) else None
-        members = container.values() if isinstance(container, dict) else container
-        self._parts = [_part(member) for member in members]
+        self._kind = cast(type[Any], type(container))
+        self._names: list[Any] | None = list(container) if is_dict(container) else None
+        self._parts = [_part(member) for member in members(container)]
 
     def _rebuilt(self, members: list[Any]) -> Any:
         if self._names is not None:
@@ -120,20 +120,21 @@ def _part(thing: Any) -> Part:
         return _Constant(thing)
     if _is_numeric(thing):
         return _Array(thing)
-    if isinstance(thing, dict | list | tuple):
+    if is_container(thing):
         return _Container(thing)
     return _Model(thing)
 
 
 def _is_numeric(thing: Any) -> bool:
-    if isinstance(thing, list | tuple):
-        return len(thing) > 0 and all(  # pyright: ignore[reportUnknownArgumentType] # of anything
-            _is_numeric(each) and not is_array(each) and not isinstance(each, bool)
-            for each in thing  # pyright: ignore[reportUnknownVariableType] # of anything
-        )
+    if is_sequence(thing):
+        return len(thing) > 0 and all(_is_number_or_list(each) for each in thing)
     if is_array(thing):
         return np.dtype(bool) != thing.dtype
     return isinstance(thing, int | float | complex)
+
+
+def _is_number_or_list(thing: Any) -> bool:
+    return not is_array(thing) and not isinstance(thing, bool) and _is_numeric(thing)
 
 
 class Selection:
@@ -154,14 +155,14 @@ class Selection:
 
     def __init__(self, args: Sequence[Any], wrt: Any = None) -> None:
         self._structured = wrt is None
-        members = _members(wrt, len(args))
-        self._positions = [each for each in members if isinstance(each, int)]
+        named = _named(wrt, len(args))
+        self._positions = [each for each in named if isinstance(each, int)]
         self._parts = [
             _part(each) if place in self._positions else _Constant(each)
             for place, each in enumerate(args)
         ]
         self._known: list[tuple[Parameter, Any]] = []
-        for member in members:
+        for member in named:
             self._known += _keys_of(member, self._parts)
         unique = {id(key): key for key, _ in self._known}
         self.keys = [key for key in unique.values() if not key.frozen]
@@ -195,16 +196,16 @@ def _sum(one: Any, other: Any) -> Any:
     return one + other
 
 
-def _members(wrt: Any, count: int) -> list[Any]:
+def _named(wrt: Any, count: int) -> list[Any]:
     if wrt is None:
         return list(range(count))
-    members: list[Any] = list(wrt) if isinstance(wrt, tuple) else [wrt]
-    for each in members:
+    named: list[Any] = list(cast(tuple[Any, ...], wrt)) if isinstance(wrt, tuple) else [wrt]
+    for each in named:
         if isinstance(each, int) and not 0 <= each < count:
             raise UnregisteredParameterError(
                 f"wrt names argument {each}; the call has {count}, counted from 0"
             )
-    return members
+    return named
 
 
 def _keys_of(member: Any, parts: list[Part]) -> list[tuple[Parameter, Any]]:

@@ -12,6 +12,7 @@ from optshare.errors import GradientShapeError, ParameterError
 from optshare.kernels import numpy as numpy_kernel
 from optshare.kernels.program import program_of
 from optshare.kernels.reference import evaluate
+from optshare.narrowing import is_numpy
 from optshare.state import IdentityStore, ParameterState, working_dtype
 
 Scalars = dict[tuple[int, int], dict[str, float]]
@@ -44,7 +45,7 @@ def _update(key: Any, gradient: Any, state: ParameterState, cache: Scalars) -> N
     if place not in cache:
         cache[place] = program.host(state.rule, state.t + 1)
     given = value, gradient, state.arrays, cache[place], working
-    if isinstance(value, np.ndarray):
+    if is_numpy(value):
         numpy_kernel.apply(program, *given)
         key.replaced()
     else:
@@ -56,14 +57,14 @@ def _update(key: Any, gradient: Any, state: ParameterState, cache: Scalars) -> N
 def _fitting(binding: Binding, key: Any, gradient: Any) -> Any:
     """The gradient as an array that fits its parameter."""
     value = key.stored
-    array = np.asarray(gradient) if isinstance(value, np.ndarray) else gradient
+    array = np.asarray(gradient) if is_numpy(value) else gradient
     if tuple(array.shape) != tuple(value.shape):
         raise GradientShapeError(
             f"the gradient of {binding.path(key)!r} has shape {tuple(array.shape)}, "
             f"the parameter {tuple(value.shape)}"
         )
-    if isinstance(value, np.ndarray):
-        _require_numbers(binding.path(key), value, array)  # pyright: ignore[reportUnknownArgumentType] # of any dtype
+    if is_numpy(value):
+        _require_numbers(binding.path(key), value, array)
     return array
 
 

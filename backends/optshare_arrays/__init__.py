@@ -4,7 +4,7 @@ It is no plugin: an engine gives it a `Tracked` subclass whose `record` says
 what to do with a primitive, and takes `namespace` as its `ops`.
 """
 
-from optshare_arrays.gradients import own
+from optshare_arrays.differentiation import checked_seed, own, vjp
 from optshare_arrays.namespace import ops
 from optshare_arrays.primitive import Differentiable, Primitive, Traceable, next_level, plain
 from optshare_arrays.recompute import checkpoint, custom_vjp
@@ -16,6 +16,7 @@ __all__ = [
     "Primitive",
     "Traceable",
     "Tracked",
+    "checked_seed",
     "checkpoint",
     "custom_vjp",
     "grad",
@@ -25,4 +26,5 @@ __all__ = [
     "own",
     "plain",
     "value_and_grad",
+    "vjp",
 ]

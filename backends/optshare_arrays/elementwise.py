@@ -4,27 +4,29 @@
 
 from __future__ import annotations
 
-import operator as op
+import operator
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
+from optshare_arrays.primitive import Primitive, constant, plain, stands_for, unbroadcast
+from optshare_arrays.untyped import np
 
-from optshare_arrays.primitive import VJP, Primitive, constant, plain, stands_for, unbroadcast
-
+op: Any = operator  # typeshed leaves the types of its functions open
 Function = Callable[..., Any]
+UnaryVJP = Callable[[Any, Any, Any], Any]
+BinaryVJP = Callable[[Any, Any, Any, Any], Any]
 
 
-def unary(function: Function, vjp: VJP, operator: Function | None = None) -> Primitive:
+def unary(function: Function, vjp: UnaryVJP, operator: Function | None = None) -> Primitive:
     """A primitive of one array; `vjp(g, y, x)`."""
     return stands_for(function, operator=operator)(Primitive(function, [vjp]))
 
 
 def binary(
-    function: Function, left: VJP, right: VJP, operator: Function | None = None
+    function: Function, left: BinaryVJP, right: BinaryVJP, operator: Function | None = None
 ) -> Primitive:
     """A primitive of two arrays that broadcast; the VJPs are `vjp(g, z, x, y)`."""
-    vjps = [
+    vjps: list[BinaryVJP] = [
         lambda g, z, x, y: unbroadcast(left(g, z, x, y), x),
         lambda g, z, x, y: unbroadcast(right(g, z, x, y), y),
     ]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
+from typing import Any, cast
 
-import numpy as np
-
+from optshare_arrays.axes import along, normal_axes
 from optshare_arrays.primitive import Primitive, plain, stands_for
+from optshare_arrays.untyped import np
 
 _BASIC = (int, slice, type(None), type(Ellipsis), np.integer)
 
@@ -15,8 +15,8 @@ _BASIC = (int, slice, type(None), type(Ellipsis), np.integer)
 def _scatter(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
     """Zeros of a shape, with g added at an index."""
     out = np.zeros(shape, g.dtype, like=g)
-    places = index if isinstance(index, tuple) else (index,)  # pyright: ignore[reportUnknownVariableType] # any index
-    if all(isinstance(each, _BASIC) and not isinstance(each, bool) for each in places):  # pyright: ignore[reportUnknownVariableType] # any index
+    places = cast(tuple[Any, ...], index if isinstance(index, tuple) else (index,))
+    if all(isinstance(each, _BASIC) and not isinstance(each, bool) for each in places):
         out[index] = g
     else:
         np.add.at(out, index, g)
@@ -45,28 +45,28 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     """The entries at integer indices along an axis."""
     if axis is None:
         x, axis = x.reshape((-1,)), 0
-    return getitem(x, (slice(None),) * (axis % x.ndim) + (np.asarray(plain(indices)),))
+    (place,) = normal_axes(axis, x.ndim)
+    return getitem(x, along(place, np.asarray(plain(indices))))
 
 
 @stands_for(np.take_along_axis)
 def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Any:
     """For each place of `indices`, the entry of x there, along an axis."""
     indices = plain(indices)
-    axis %= x.ndim
-    mesh = list(np.ogrid[tuple(slice(n) for n in indices.shape)])
-    mesh[axis] = indices
+    (place,) = normal_axes(axis, x.ndim)
+    mesh = list(np.ogrid[tuple(slice(n) for n in x.shape)])
+    mesh[place] = indices
     return getitem(x, tuple(mesh))
 
 
 @stands_for(np.flip)
 def flip(x: Any, axis: Any = None) -> Any:
     """The array reversed along axes; along all by default."""
-    axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)  # pyright: ignore[reportUnknownVariableType] # NumPy's own mixture
-    reversed_ = {each % x.ndim for each in axes}  # pyright: ignore[reportUnknownVariableType] # NumPy's own mixture
-    return getitem(x, tuple(slice(None, None, -1 if i in reversed_ else 1) for i in range(x.ndim)))
+    turned = normal_axes(axis, x.ndim)
+    return getitem(x, tuple(slice(None, None, -1 if i in turned else 1) for i in range(x.ndim)))
 
 
 def _plain_index(index: Any) -> Any:
     if isinstance(index, tuple):
-        return tuple(_plain_index(each) for each in index)  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType] # any index
+        return tuple(map(_plain_index, cast(tuple[Any, ...], index)))
     return np.asarray(index) if isinstance(index, list) else plain(index)

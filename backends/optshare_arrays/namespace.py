@@ -7,8 +7,6 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import numpy as np
-
 from optshare.extend import Namespace, complete
 from optshare_arrays import neural
 from optshare_arrays.elementwise import (
@@ -98,6 +96,7 @@ from optshare_arrays.shaping import (
     squeeze,
     stack,
 )
+from optshare_arrays.untyped import np
 
 __all__ = [
     "abs",

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from optshare_arrays import reductions
 from optshare_arrays.elementwise import exp
 from optshare_arrays.primitive import Primitive, plain
+from optshare_arrays.untyped import np
 
 
 def _relu(x: Any) -> Any:

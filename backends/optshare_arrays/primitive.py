@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
-import numpy as np
-
 from optshare.extend import NoDerivativeError
+from optshare_arrays.untyped import np
 
 Function = Callable[..., Any]
-VJP = Callable[..., Any]
+VJP = (
+    Callable[[Any, Any, Any], Any]
+    | Callable[[Any, Any, Any, Any], Any]
+    | Callable[[Any, Any, Any, Any, Any], Any]
+    | Callable[..., Any]
+)
+"""`vjp(g, ans, *args)`; the arities are spelled out so that a lambda's arguments have types."""
+Forward = (
+    Callable[[Any], Any]
+    | Callable[[Any, Any], Any]
+    | Callable[[Any, Any, Any], Any]
+    | Callable[..., Any]
+)
 
 next_level = itertools.count(1).__next__
 """The level of a new differentiation: a later one is inside, so its values are higher."""
@@ -67,13 +79,14 @@ class Primitive:
     differentiable operations.
     """
 
-    def __init__(self, forward: Function, vjps: Sequence[VJP | None] = (), name: str = "") -> None:
+    def __init__(self, forward: Forward, vjps: Sequence[VJP | None] = (), name: str = "") -> None:
         self.forward = forward
         self.vjps = tuple(vjps)
         self.name = name or forward.__name__
         self.__doc__ = forward.__doc__
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Apply it; the argument tracked at the highest level decides who records."""
         top: Traceable | None = None
         for each in args:
             if isinstance(each, Traceable) and (top is None or each.level > top.level):
@@ -112,14 +125,15 @@ class Variadic(Primitive):
     def _vjp(self, place: int) -> VJP:
         vjp = self.vjps[0]
         assert vjp is not None
-        return lambda g, ans, *args, **kwargs: vjp(place, g, ans, *args, **kwargs)
+        return partial(vjp, place)
 
 
 def stands_for(*functions: Function, operator: Function | None = None) -> Callable[[Any], Any]:
     """Register a function as ours for some of NumPy's, and for one of `operator`'s."""
 
     def register(ours: Any) -> Any:
-        BY_NUMPY.update(dict.fromkeys(functions, ours))
+        for each in functions:
+            BY_NUMPY[each] = ours
         if operator is not None:
             BY_OPERATOR[operator] = ours
         return ours

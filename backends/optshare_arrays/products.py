@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-import operator
+import operator as _operator
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from optshare_arrays import reductions
+from optshare_arrays.axes import normal_axes
 from optshare_arrays.primitive import Primitive, stands_for, unbroadcast
 from optshare_arrays.shaping import expand_dims, matrix_transpose, permute_dims, reshape
+from optshare_arrays.untyped import np
+
+operator: Any = _operator  # typeshed leaves the types of its functions open
 
 
 def _left(g: Any, z: Any, x: Any, y: Any) -> Any:
@@ -62,12 +64,11 @@ def outer(x: Any, y: Any) -> Any:
 def tensordot(x: Any, y: Any, axes: int | tuple[Any, Any] = 2) -> Any:
     """The sum of products over pairs of axes: the last of x and the first of y, or as listed."""
     mine, theirs = _pairs(axes, x.ndim)
-    mine = [axis % x.ndim for axis in mine]
-    theirs = [axis % y.ndim for axis in theirs]
+    mine, theirs = list(normal_axes(mine, x.ndim)), list(normal_axes(theirs, y.ndim))
     rows = [axis for axis in range(x.ndim) if axis not in mine]
     columns = [axis for axis in range(y.ndim) if axis not in theirs]
-    inner = math.prod(x.shape[axis] for axis in mine)
-    left = reshape(permute_dims(x, rows + mine), (-1, inner) if inner else (_size(x, rows), 0))
+    inner = _size(x, mine)
+    left = reshape(permute_dims(x, rows + mine), (_size(x, rows), inner))
     right = reshape(permute_dims(y, theirs + columns), (inner, _size(y, columns)))
     shape = [x.shape[axis] for axis in rows] + [y.shape[axis] for axis in columns]
     return reshape(matmul(left, right), tuple(shape))
@@ -77,11 +78,8 @@ def _size(x: Any, axes: Sequence[int]) -> int:
     return math.prod(x.shape[axis] for axis in axes)
 
 
-def _pairs(axes: Any, ndim: int) -> tuple[list[int], list[int]]:
+def _pairs(axes: Any, ndim: int) -> tuple[Any, Any]:
+    """The axes of both arrays; a number counts the last of one and the first of the other."""
     if isinstance(axes, int):
-        return list(range(ndim - axes, ndim)), list(range(axes))
-    mine, theirs = axes
-    return (
-        list(mine) if isinstance(mine, Sequence) else [mine],  # pyright: ignore[reportUnknownArgumentType] # NumPy's own mixture
-        list(theirs) if isinstance(theirs, Sequence) else [theirs],  # pyright: ignore[reportUnknownArgumentType] # NumPy's own mixture
-    )
+        return tuple(range(ndim - axes, ndim)), tuple(range(axes))
+    return axes

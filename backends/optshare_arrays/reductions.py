@@ -5,42 +5,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from optshare_arrays import elementwise as ew
-from optshare_arrays.indexing import flip, getitem
+from optshare_arrays.axes import Axes, normal_axes
+from optshare_arrays.indexing import flip
 from optshare_arrays.primitive import Primitive, broadcast, constant, plain, stands_for
 from optshare_arrays.shaping import concat, expand_dims, moveaxis, reshape, squeeze
-
-Axes = int | Sequence[int] | None
-
-
-def _axes(axis: Axes, ndim: int) -> tuple[int, ...]:
-    if axis is None:
-        return tuple(range(ndim))
-    return tuple(each % ndim for each in (axis if isinstance(axis, Sequence) else (axis,)))
+from optshare_arrays.untyped import np
 
 
 def _spread(g: Any, x: Any, axis: Axes, keepdims: bool) -> Any:
     """What was reduced over axes, repeated along them again."""
     if not keepdims:
-        gone = _axes(axis, x.ndim)
+        gone = normal_axes(axis, x.ndim)
         g = reshape(g, tuple(1 if i in gone else n for i, n in enumerate(x.shape)))
     return broadcast(g, x.shape)
 
 
 def _count(x: Any, axis: Axes) -> int:
-    return math.prod(x.shape[each] for each in _axes(axis, x.ndim))
+    return math.prod(x.shape[each] for each in normal_axes(axis, x.ndim))
 
 
 def _extreme(g: Any, y: Any, x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
     """The gradient of max and min: shared evenly among the ties."""
     x, y = plain(x), plain(y)
     ties = (x == _spread(np.asarray(y), x, axis, keepdims)).astype(x.dtype)
-    shares = ties / ties.sum(axis=_axes(axis, x.ndim), keepdims=True)
+    shares = ties / ties.sum(axis=normal_axes(axis, x.ndim), keepdims=True)
     return _spread(g, x, axis, keepdims) * shares
 
 
@@ -116,7 +107,7 @@ def std(x: Any, axis: Axes = None, *, correction: float = 0.0, keepdims: bool = 
 @stands_for(np.prod)
 def prod(x: Any, axis: Axes = None, *, keepdims: bool = False) -> Any:
     """The product over axes, by halves: right at zeros, to any order."""
-    axes = _axes(axis, x.ndim)
+    axes = normal_axes(axis, x.ndim)
     for each in axes:
         x = expand_dims(_product(moveaxis(x, each, 0)), each)
     return x if keepdims else squeeze(x, axes)
@@ -138,23 +129,25 @@ def cumulative_sum(x: Any, *, axis: int | None = None, include_initial: bool = F
     """The sums of the first entries along an axis; with a zero before them, if asked."""
     if axis is None and x.ndim != 1:
         raise ValueError(f"cumulative_sum of {x.ndim} axes needs axis=")
-    axis = (axis or 0) % x.ndim
-    summed = _cumsum(x, axis)
+    (place,) = normal_axes(axis or 0, x.ndim)
+    summed = _cumsum(x, place)
     if not include_initial:
         return summed
-    first = getitem(summed, (slice(None),) * axis + (slice(0, 1),))
-    return concat([np.zeros(first.shape, first.dtype), summed], axis=axis)
+    shape = (*x.shape[:place], 1, *x.shape[place + 1 :])
+    return concat([np.zeros(shape, summed.dtype), summed], axis=place)
 
 
 @stands_for(np.cumsum)
 def cumsum(x: Any, axis: int | None = None) -> Any:
     """NumPy's cumulative sum: flattened where no axis is given."""
-    return _cumsum(reshape(x, (-1,)), 0) if axis is None else _cumsum(x, axis % x.ndim)
+    if axis is None:
+        x, axis = reshape(x, (-1,)), 0
+    return _cumsum(x, *normal_axes(axis, x.ndim))
 
 
 def logsumexp(x: Any, axis: Axes = None, *, keepdims: bool = False) -> Any:
     """log(sum(exp(x))) over axes, without overflow."""
-    axes = _axes(axis, x.ndim)
+    axes = normal_axes(axis, x.ndim)
     total = _logsumexp(x, axes)
     return total if keepdims else squeeze(total, axes)
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
+from optshare_arrays.axes import Axes, along, normal_axes
 from optshare_arrays.primitive import Primitive, Variadic, broadcast, cast, plain, stands_for
-
-Axes = int | Sequence[int] | None
+from optshare_arrays.untyped import np
 
 _reshape = Primitive(
     lambda x, shape: np.reshape(x, shape),
@@ -43,7 +41,7 @@ def transpose(x: Any, axes: Any = None) -> Any:
 
 def permute_dims(x: Any, axes: Sequence[int]) -> Any:
     """The array with its axes permuted."""
-    return _permute(x, tuple(axis % x.ndim for axis in axes))
+    return _permute(x, normal_axes(tuple(axes), x.ndim))
 
 
 def matrix_transpose(x: Any) -> Any:
@@ -62,8 +60,9 @@ def swapaxes(x: Any, one: int, other: int) -> Any:
 @stands_for(np.moveaxis)
 def moveaxis(x: Any, source: int, destination: int) -> Any:
     """The array with one axis at another place."""
-    axes = [axis for axis in range(x.ndim) if axis != source % x.ndim]
-    axes.insert(destination % x.ndim, source % x.ndim)
+    start, end = normal_axes((source, destination), x.ndim)
+    axes = [axis for axis in range(x.ndim) if axis != start]
+    axes.insert(end, start)
     return permute_dims(x, axes)
 
 
@@ -71,7 +70,7 @@ def moveaxis(x: Any, source: int, destination: int) -> Any:
 def expand_dims(x: Any, axis: Axes = 0) -> Any:
     """The array with new axes of size 1."""
     ndim = x.ndim + (len(axis) if isinstance(axis, Sequence) else 1)
-    new = _places(axis, ndim)
+    new = normal_axes(axis, ndim)
     sizes = iter(x.shape)
     return _reshape(x, tuple(1 if place in new else next(sizes) for place in range(ndim)))
 
@@ -79,9 +78,8 @@ def expand_dims(x: Any, axis: Axes = 0) -> Any:
 @stands_for(np.squeeze)
 def squeeze(x: Any, axis: Axes = None) -> Any:
     """The array without axes of size 1, all of them or some."""
-    gone = (
-        _places(axis, x.ndim) if axis is not None else {i for i, n in enumerate(x.shape) if n == 1}
-    )
+    ones = tuple(i for i, n in enumerate(x.shape) if n == 1)
+    gone = ones if axis is None else normal_axes(axis, x.ndim)
     if any(x.shape[place] != 1 for place in gone):
         raise ValueError(f"cannot squeeze axes {sorted(gone)} of shape {x.shape}: not all are 1")
     return _reshape(x, tuple(n for i, n in enumerate(x.shape) if i not in gone))
@@ -114,11 +112,15 @@ def roll(x: Any, shift: Any, axis: Axes = None) -> Any:
 def _part(place: int, g: Any, y: Any, *arrays: Any, axis: int) -> Any:
     start = sum(each.shape[axis] for each in arrays[:place])
     window = slice(start, start + arrays[place].shape[axis])
-    part = g[(slice(None),) * (axis % g.ndim) + (window,)]
+    part = g[along(axis % g.ndim, window)]
     return part if part.dtype == arrays[place].dtype else cast(part, arrays[place].dtype)
 
 
-_concat = Variadic(lambda *arrays, axis: np.concatenate(arrays, axis=axis), [_part], name="concat")
+def _joined(*arrays: Any, axis: int) -> Any:
+    return np.concatenate(arrays, axis=axis)
+
+
+_concat = Variadic(_joined, [_part], name="concat")
 
 
 @stands_for(np.concatenate)
@@ -141,13 +143,8 @@ def shape(x: Any) -> tuple[int, ...]:
     return plain(x).shape
 
 
-def _places(axis: Axes, ndim: int) -> set[int]:
-    axes = axis if isinstance(axis, Sequence) else (axis,)
-    return {each % ndim for each in axes if each is not None}
-
-
 def _negated(shift: Any) -> Any:
-    return tuple(-each for each in shift) if isinstance(shift, tuple) else -shift  # pyright: ignore[reportUnknownVariableType] # NumPy's own mixture
+    return -np.asarray(shift)
 
 
 def _only(given: dict[str, Any], **allowed: Any) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from optshare_arrays import Differentiable, Primitive, Tracked, next_level
-from optshare_arrays.gradients import checked_seed, own
+from optshare_arrays import vjp as _vjp
 
 from optshare.extend import EscapedValueError, Pullback
 
@@ -33,13 +33,12 @@ Note = tuple[Differentiable, tuple[Any, ...], dict[str, Any], Any, list[int], li
 class Trace:
     """The list of operations of one differentiation; it dies with its pullback."""
 
-    __slots__ = ("closed", "count", "level", "notes")
+    __slots__ = ("closed", "level", "notes")
 
     def __init__(self) -> None:
         self.level = next_level()
         self.closed = False
         self.notes: list[Note | None] = []
-        self.count = 0
 
     def leaf(self, value: Any) -> Tracer:
         """An input of this differentiation."""
@@ -59,7 +58,9 @@ class Trace:
                 f"{primitive.name} was applied to a value of a differentiation that has ended; "
                 f"return it from the function, or use stop_gradient inside"
             )
-        places, parents, lower = [], [], list(args)
+        places: list[int] = []
+        parents: list[int] = []
+        lower = list(args)
         for place, each in enumerate(args):
             if isinstance(each, Tracer) and each.trace is self:
                 places.append(place)
@@ -70,10 +71,10 @@ class Trace:
         self.notes.append((primitive, inputs, kwargs, answer, places, parents))
         return Tracer(self, len(self.notes) - 1, answer)
 
-    def pull(self, output: int, g: Any, count: int) -> list[Any]:
-        """Cotangents of the first `count` values, from that of an output."""
-        cotangents: dict[int, Any] = {output: g}
-        for index in range(output, count - 1, -1):
+    def pull(self, output: Tracer, seed: Any, leaves: Sequence[Tracer]) -> list[Any]:
+        """The cotangent of each leaf, `None` where there is no path, from that of the output."""
+        cotangents: dict[int, Any] = {output.index: seed}
+        for index in range(output.index, len(leaves) - 1, -1):
             note = self.notes[index]
             g = cotangents.pop(index, None)
             if g is None or note is None:
@@ -84,7 +85,7 @@ class Trace:
                 if each is not None:
                     before = cotangents.get(parent)
                     cotangents[parent] = each if before is None else before + each
-        return [cotangents.get(index) for index in range(count)]
+        return [cotangents.get(leaf.index) for leaf in leaves]
 
 
 def vjp(fn: Callable[..., Any], *arrays: Any) -> tuple[Any, Pullback]:
@@ -98,18 +99,4 @@ def vjp(fn: Callable[..., Any], *arrays: Any) -> tuple[Any, Pullback]:
     >>> pullback(np.array([1., 10.]))
     [array([ 2., 40.])]
     """
-    trace = Trace()
-    leaves = [trace.leaf(array) for array in arrays]
-    try:
-        output = fn(*leaves)
-    finally:
-        trace.closed = True
-    if not trace.owns(output):
-        return output, lambda g: [None] * len(arrays)
-    value, index = output.value, output.index
-
-    def pullback(g: Any) -> Sequence[Any]:
-        seed = checked_seed(g, value)
-        return own(trace.pull(index, seed, len(arrays)), arrays, seed)
-
-    return value, pullback
+    return _vjp(Trace(), fn, *arrays)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 import numpy as np
@@ -69,7 +69,7 @@ def jvp(f: Function, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any,
     The pullback is linear in the cotangent; its own transpose is the derivative.
 
     >>> jvp(lambda x, y: x * y, [3., 4.], [1., 0.])
-    (array(12.), array(4.))
+    (np.float64(12.0), array(4.))
     """
     value, pullback = vjp(f, *args)
     along = [_array(each) for each in tangents]
@@ -82,7 +82,7 @@ def jvp(f: Function, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any,
         return total
 
     _, transpose = trace.vjp(paired, ops.zeros_like(value))
-    return _shown(value), transpose(1.0)[0]
+    return value, transpose(1.0)[0]
 
 
 def jacobian(f: Function) -> Function:
@@ -97,7 +97,7 @@ def jacobian(f: Function) -> Function:
     @wraps(f)
     def call(x: Any, *args: Any) -> Any:
         array = _array(x)
-        value, pullback = trace.vjp(lambda each: f(each, *args), array)
+        value, pullback = trace.vjp(partial(_of_first, f, args), array)
         basis = np.eye(value.size, dtype=value.dtype).reshape(value.size, *value.shape)
         rows = [_or_zero(pullback(each)[0], array) for each in basis]
         return ops.reshape(ops.stack(rows), value.shape + array.shape)
@@ -151,13 +151,13 @@ def custom_vjp(f: Function, forward: Function, backward: Function) -> Function:
     return _custom_vjp(f, forward, backward)
 
 
+def _of_first(f: Function, others: tuple[Any, ...], x: Any) -> Any:
+    return f(x, *others)
+
+
 def _array(x: Any) -> Any:
     return x if is_array(x) and not isinstance(x, np.ndarray | np.generic) else floating(x)
 
 
 def _or_zero(gradient: Any, array: Any) -> Any:
     return ops.zeros_like(array) if gradient is None else gradient
-
-
-def _shown(value: Any) -> Any:
-    return np.asarray(value) if isinstance(value, np.generic) else value

@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from optshare_arrays import ops as array_functions
-from optshare_arrays import own, plain
-from optshare_arrays.gradients import checked_seed
+from optshare_arrays import plain
+from optshare_arrays import vjp as _vjp
 
 from optshare.extend import BaseBackend, Namespace, Overlay, Pullback
 from optshare_tape import variable
-from optshare_tape.values import Leaf, Scope, Value, backward
+from optshare_tape.values import Scope
 
 
 def vjp(fn: Callable[..., Any], *arrays: Any) -> tuple[Any, Pullback]:
     """The value of `fn(*arrays)` and its pullback, which frees the record: call it once."""
-    scope = Scope()
-    leaves = [Leaf(array, scope) for array in arrays]
-    try:
-        output = fn(*leaves)
-    finally:
-        scope.closed = True
-    if not isinstance(output, Value) or output.scope is not scope:
-        return output, lambda g: [None] * len(arrays)
-
-    def pullback(g: Any) -> Sequence[Any]:
-        value = output.value
-        seed = checked_seed(g, value)
-        found = backward(output, seed)
-        return own([found.get(leaf) for leaf in leaves], arrays, seed)
-
-    return output.value, pullback
+    return _vjp(Scope(), fn, *arrays)
 
 
 class TapeBackend(BaseBackend):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from optshare_arrays import checked_seed, own, plain
 from optshare_arrays import checkpoint as _checkpoint
 from optshare_arrays import grad as _grad
 from optshare_arrays import gradient as _gradient
-from optshare_arrays import own, plain
-from optshare_arrays.gradients import checked_seed
 
 from optshare.extend import Parameter, require_scalar
 from optshare_tape.backend import backend, vjp
@@ -80,7 +79,7 @@ def differentiate(f: Function, /, *args: Any, **kwargs: Any) -> Result:
             output = f(*args, **kwargs)
         finally:
             scope.closed = True
-        if not isinstance(output, Value) or output.scope is not scope:
+        if not scope.owns(output):
             require_scalar(output)
             return Result(plain(output), {})
         return Result(plain(output), _gradients(output, None))

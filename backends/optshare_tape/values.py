@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 from optshare_arrays import Primitive, Tracked, next_level, plain
@@ -30,6 +31,19 @@ class Scope:
     def __init__(self, level: int | None = None) -> None:
         self.level = next_level() if level is None else level
         self.closed = False
+
+    def leaf(self, value: Any) -> Leaf:
+        """An input of this differentiation."""
+        return Leaf(value, self)
+
+    def owns(self, value: Any) -> bool:
+        """Whether a value is tracked by this differentiation."""
+        return isinstance(value, Value) and value.scope is self
+
+    def pull(self, output: Value, seed: Any, leaves: Sequence[Leaf]) -> Sequence[Any]:
+        """The cotangent of each leaf, `None` where there is no path; frees the record."""
+        found = backward(output, seed)
+        return [found.get(leaf) for leaf in leaves]
 
 
 AMBIENT = Scope(0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from optshare_arrays import plain
 
@@ -50,18 +50,17 @@ class Variable(Parameter):
             raise AttributeError(name)
         return getattr(self.value, name)
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride] # a Parameter refuses, a Variable is tracked
-        inputs = tuple(each.value if isinstance(each, Parameter) else each for each in inputs)
-        return getattr(ufunc, method)(*inputs, **kwargs)
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return getattr(ufunc, method)(*map(_unboxed, inputs), **kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return function(*(_unboxed(each) for each in args), **kwargs)
+        return function(*map(_unboxed, args), **kwargs)
 
 
 def _unboxed(argument: Any) -> Any:
     if isinstance(argument, list | tuple):
-        return type(argument)(_unboxed(each) for each in argument)  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType] # of anything
-    return argument.value if isinstance(argument, Variable) else argument
+        return [_unboxed(each) for each in cast(list[Any], argument)]
+    return argument.value if isinstance(argument, Parameter) else argument
 
 
 class Recording(Overlay):

@@ -53,12 +53,16 @@ def train(
     opt = optshare.Adam(model, lr=LR)
     order = np.random.default_rng(SEED)
     batches = optshare.minibatch(digits.train_x, digits.train_y, BATCH, shuffle=True, rng=order)
+
+    def loss(x: Any, y: Any) -> Any:
+        return optshare.nll(model(x), y)
+
     losses: list[float] = []
     compared: Snapshot = []
     started = time.perf_counter()
     with optshare.use(backend):
         for epoch in range(1, epochs + 1):
-            steps = [opt.step(lambda x, y: optshare.nll(model(x), y), x, y) for x, y in batches]
+            steps = [opt.step(loss, x, y) for x, y in batches]
             losses.append(float(np.mean(steps)))
             if epoch == min(COMPARED_AFTER, epochs):
                 compared = [np.array(p.value) for p in optshare.params(model)]

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from types import EllipsisType
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ BLOCK_BYTES = 512 * 1024
 """The size of a block of each array: a few of them fit in a core's cache together."""
 
 Array = np.ndarray[Any, Any]
-Index = tuple[int | slice, ...]
+Index = tuple[int | slice | EllipsisType, ...]
 
 
 def _where(condition: Any, x: Any, y: Any, out: Array) -> None:
@@ -151,7 +152,7 @@ def _blocks(shape: tuple[int, ...], limit: int) -> Iterator[Index]:
     """Indices that cut an array into pieces of at most `limit` elements."""
     size = math.prod(shape)
     if size <= limit:
-        yield (...,)  # pyright: ignore[reportReturnType] # an index, which keeps a 0-d array an array
+        yield (...,)  # which keeps a 0-d array an array
         return
     row = size // shape[0]
     if row > limit:

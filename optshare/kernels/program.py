@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
+from optshare.narrowing import is_sequence
 from optshare.rules.base import Rule
 from optshare.rules.expression import SCALAR, Expression, applied
 
@@ -55,8 +56,8 @@ def _structure(rule: Rule) -> tuple[Any, ...]:
 def _shape_of(value: Any) -> Any:
     if isinstance(value, bool | str):
         return value
-    if isinstance(value, tuple):
-        return tuple(map(_shape_of, value))  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType] # of numbers
+    if is_sequence(value):
+        return tuple(map(_shape_of, value))
     return 1.0 if value else 0.0
 
 
@@ -82,9 +83,8 @@ def _require_names(kind: type[Rule], names: tuple[str, ...], new: dict[str, Any]
 
 
 def _symbol(name: str, value: Any) -> Any:
-    if isinstance(value, tuple):
-        members: tuple[Any, ...] = value
-        return tuple(_symbol(f"{name}.{i}", each) for i, each in enumerate(members))
+    if is_sequence(value):
+        return tuple(_symbol(f"{name}.{i}", each) for i, each in enumerate(value))
     if isinstance(value, float):
         return Expression(name, on_arrays=False, known=value)
     return value
@@ -93,9 +93,8 @@ def _symbol(name: str, value: Any) -> Any:
 def _numbers(rule: Rule) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, value in rule.hyperparameters().items():
-        if isinstance(value, tuple):
-            members: tuple[float, ...] = value
-            found.update({f"{name}.{i}": float(each) for i, each in enumerate(members)})
+        if is_sequence(value):
+            found.update({f"{name}.{i}": float(each) for i, each in enumerate(value)})
         elif not isinstance(value, bool | str):
             found[name] = float(value)
     return found

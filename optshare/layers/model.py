@@ -38,6 +38,7 @@ class Model:
         raise NotImplementedError(f"{type(self).__name__} defines no loss(x, y)")
 
     def __call__(self, *args: Any) -> Any:
+        """The parameters, a prediction, or the loss."""
         calls = {0: self._parameters, 1: self.predict, 2: self.loss}
         if len(args) not in calls:
             raise TypeError(

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from optshare.errors import CapabilityError
 from optshare.namespace import fallbacks
-from optshare.namespace.protocol import Function, Namespace
+from optshare.namespace.protocol import NN, Function, Namespace, Random
 
 
 class _Completed:
@@ -46,7 +46,7 @@ def complete(functions: Any, *, nn: Any = None, random: Any = None) -> Namespace
     >>> complete(np).nn.softmax(np.zeros(4))
     array([0.25, 0.25, 0.25, 0.25])
     """
-    whole = _Completed(functions, dict(fallbacks.CORE))
-    whole.nn = _Completed(nn, dict(fallbacks.NEURAL), whole)
-    whole.random = _Completed(random, dict(fallbacks.RANDOM), whole)
-    return cast(Namespace, whole)
+    whole = cast(Namespace, _Completed(functions, fallbacks.CORE))
+    whole.nn = cast(NN, _Completed(nn, fallbacks.NEURAL, whole))
+    whole.random = cast(Random, _Completed(random, fallbacks.RANDOM, whole))
+    return whole

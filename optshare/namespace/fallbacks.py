@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from optshare.namespace.protocol import Namespace
+from optshare.narrowing import is_sequence
 
 
 def stop_gradient(ops: Namespace, x: Any) -> Any:
@@ -94,14 +95,15 @@ def bernoulli(ops: Namespace, key: tuple[int, ...], probability: float, like: An
     The same key gives the same numbers on every engine (NumPy's Philox).
     """
     bits = np.random.Philox(np.random.SeedSequence(key))
-    drawn = np.random.Generator(bits).random(like.shape) < probability
+    shape: tuple[int, ...] = like.shape
+    drawn = np.random.Generator(bits).random(shape) < probability
     return ops.astype(ops.asarray(drawn), like.dtype)
 
 
 def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(ndim))
-    return axis if isinstance(axis, tuple) else (axis,)
+    return tuple(axis) if is_sequence(axis) else (axis,)
 
 
 CORE = {f.__name__: f for f in (stop_gradient, logsumexp, square)}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Self, TypeVar
 
 from optshare.errors import HyperparameterError, choices
+from optshare.narrowing import is_sequence
 
 Arrays = dict[str, Any]
 R = TypeVar("R", bound="Rule")
@@ -65,10 +66,11 @@ class Rule:
     def __post_init__(self) -> None:
         for name, value in self.hyperparameters().items():
             low, high = self._LIMITS.get(name, (-math.inf, math.inf))
-            for each in value if isinstance(value, tuple) else (value,):
+            for each in value if is_sequence(value) else (value,):
                 if not isinstance(each, bool | str) and not low <= each < high:
                     raise HyperparameterError(
-                        f"{type(self).__name__}: {name} must be in [{low:g}, {high:g}), not {value!r}"
+                        f"{type(self).__name__}: {name} must be in "
+                        f"[{low:g}, {high:g}), not {value!r}"
                     )
 
     def hyperparameters(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import builtins
 import math
-import operator
+import operator as _operator
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from optshare.operators import Operators
 
+operator: Any = _operator  # typeshed leaves the types of its functions open
 Function = Callable[..., Any]
 
 SYMBOLS: dict[Function, str] = {

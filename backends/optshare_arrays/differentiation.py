@@ -1,0 +1,82 @@
+"""What both engines do alike: call a function on leaves, and pull its value back to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from optshare.extend import DifferentiationError, Pullback
+from optshare_arrays.primitive import Traceable, unbroadcast
+from optshare_arrays.untyped import np
+
+
+class Differentiation(Protocol):
+    """One differentiation of an engine."""
+
+    closed: bool
+    """Whether it has ended: what it tracked may no longer be used."""
+
+    def leaf(self, value: Any) -> Any:
+        """An input of the function."""
+        ...
+
+    def owns(self, value: Any) -> bool:
+        """Whether a value is tracked by this differentiation."""
+        ...
+
+    def pull(self, output: Any, seed: Any, leaves: Sequence[Any]) -> Sequence[Any]:
+        """The cotangent of each leaf, `None` where there is no path, from that of the output."""
+        ...
+
+
+def vjp(here: Differentiation, fn: Callable[..., Any], *arrays: Any) -> tuple[Any, Pullback]:
+    """The value of `fn(*arrays)` and its pullback."""
+    leaves = [here.leaf(array) for array in arrays]
+    try:
+        output = fn(*leaves)
+    finally:
+        here.closed = True
+    if not here.owns(output):
+        return output, lambda g: [None] * len(arrays)
+
+    def pullback(g: Any) -> Sequence[Any]:
+        seed = checked_seed(g, output.value)
+        return own(here.pull(output, seed, leaves), arrays, seed)
+
+    return output.value, pullback
+
+
+def checked_seed(seed: Any, value: Any) -> Any:
+    """A seed as an array of the dtype of the value; raises unless the shapes are equal."""
+    array: Any = seed if isinstance(seed, Traceable) else np.asarray(seed, value.dtype)
+    if array.shape != value.shape:
+        raise DifferentiationError(
+            f"the seed has shape {array.shape}, the value {value.shape}; they must be equal"
+        )
+    return array
+
+
+def own(gradients: Sequence[Any], inputs: Sequence[Any], seed: Any) -> list[Any]:
+    """Gradients in their inputs' dtypes, none of which shares memory with anything else.
+
+    Args:
+        gradients: one for each input, or `None`.
+        inputs: the arrays they belong to.
+        seed: the cotangent that the backward pass began with.
+    """
+    seen = {id(seed)}
+    owned: list[Any] = []
+    for gradient, array in zip(gradients, inputs, strict=True):
+        if gradient is not None and not isinstance(gradient, Traceable):
+            gradient = _owned(unbroadcast(gradient, array), seen)
+            seen.add(id(gradient))
+        owned.append(gradient)
+    return owned
+
+
+def _owned(gradient: Any, seen: set[int]) -> Any:
+    if isinstance(gradient, np.generic):
+        return np.asarray(gradient)
+    if id(gradient) in seen or gradient.base is not None or not gradient.flags.writeable:
+        return gradient.copy()
+    return gradient

@@ -1,0 +1,41 @@
+"""Type guards whose members stay `Any`: arguments of users hold anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeGuard
+
+import numpy as np
+
+
+def is_sequence(thing: Any) -> TypeGuard[list[Any] | tuple[Any, ...]]:
+    """Whether something is a list or tuple.
+
+    >>> is_sequence([1]), is_sequence("a")
+    (True, False)
+    """
+    return isinstance(thing, list | tuple)
+
+
+def is_dict(thing: Any) -> TypeGuard[dict[Any, Any]]:
+    """Whether something is a dict."""
+    return isinstance(thing, dict)
+
+
+def is_container(thing: Any) -> TypeGuard[list[Any] | tuple[Any, ...] | dict[Any, Any]]:
+    """Whether something is a plain list, tuple or dict."""
+    return isinstance(thing, list | tuple | dict)
+
+
+def members(container: list[Any] | tuple[Any, ...] | dict[Any, Any]) -> list[Any]:
+    """What a plain container holds, in order.
+
+    >>> members({"a": 1, "b": 2})
+    [1, 2]
+    """
+    return list(container.values() if isinstance(container, Mapping) else container)
+
+
+def is_numpy(thing: Any) -> TypeGuard[np.ndarray[Any, Any]]:
+    """Whether something is an array of NumPy's."""
+    return isinstance(thing, np.ndarray)
