@@ -9,6 +9,7 @@ from optshare.errors import EmptyModelError, UnregisteredParameterError
 from optshare.gradients import Gradients
 from optshare.narrowing import is_container, is_sequence
 from optshare.parameter import Slot
+from optshare.state import IdentityStore
 from optshare.tree import grouped, leaves
 
 Pairs = list[tuple[Any, Any]]
@@ -32,7 +33,7 @@ class Binding:
         self.entries = grouped(pairs)
         self.keys = [each.key for each in self.entries]
         """The parameters, each once, in the order of definition."""
-        self._ids = {id(key): key for key in self.keys}
+        self._paths = IdentityStore((each.key, each.path) for each in self.entries)
         self._by_path = dict(pairs)
         self._slots = {path: key for path, key in pairs if isinstance(key, Slot)}
 
@@ -43,12 +44,12 @@ class Binding:
 
     def path(self, key: Any) -> str:
         """Where a parameter was found first."""
-        return next(each.path for each in self.entries if each.key is key)
+        return self._paths[key]
 
     def key(self, parameter: Any) -> Any:
         """The key of a parameter, or of an array of the tree."""
-        if id(parameter) in self._ids:
-            return self._ids[id(parameter)]
+        if parameter in self._paths:
+            return parameter
         for slot in self._slots.values():
             if slot.stored is parameter:
                 return slot

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-_generator = np.random.default_rng()
+_started: list[np.random.Generator] = []  # numpy.random is loaded at the first draw
 
 
 def seed(number: int) -> None:
@@ -19,13 +19,16 @@ def seed(number: int) -> None:
     >>> bool((one.weight == other.weight).all())
     True
     """
-    global _generator
-    _generator = np.random.default_rng(number)
+    _started[:] = [np.random.default_rng(number)]
 
 
 def generator(rng: np.random.Generator | None = None) -> np.random.Generator:
     """The generator given, or the one that `seed` starts."""
-    return _generator if rng is None else rng
+    if rng is not None:
+        return rng
+    if not _started:
+        _started.append(np.random.default_rng())
+    return _started[0]
 
 
 def glorot_uniform(shape: tuple[int, int], dtype: Any, rng: np.random.Generator) -> Any:

@@ -87,6 +87,13 @@ class Box(Operators):
         self.stored = self.admitted(array)
         self.replaced()
 
+    def __getattr__(self, name: str) -> Any:
+        here = "" if name.startswith("_") or name in Box.__slots__ else f"; use p.value.{name}"
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{here}")
+
+    def __copy__(self) -> Any:
+        return copy.deepcopy(self)  # two boxes never share an array
+
     def _operate(self, function: Callable[..., Any], *operands: Any) -> Any:
         return function(*(each.value if isinstance(each, Box) else each for each in operands))
 

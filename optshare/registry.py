@@ -6,10 +6,9 @@ import contextvars
 import os
 import threading
 from collections.abc import Callable, Iterable
-from importlib import metadata
 from pkgutil import resolve_name
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pluggy
 
@@ -27,6 +26,9 @@ from optshare.errors import (
 from optshare.hookspecs import BackendDescription
 from optshare.narrowing import is_sequence
 
+if TYPE_CHECKING:
+    from importlib import metadata
+
 GROUP = "optshare"
 VARIABLE = "OPTSHARE_BACKEND"
 PROTOCOL = ("name", "ops", "params", "gradient", "update")
@@ -34,6 +36,8 @@ PROTOCOL = ("name", "ops", "params", "gradient", "update")
 
 def installed_entry_points() -> Iterable[metadata.EntryPoint]:
     """The entry points of every installed distribution, in this group."""
+    from importlib import metadata  # noqa: PLC0415 # half of what `import optshare` would cost
+
     return metadata.entry_points(group=GROUP)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -31,19 +32,19 @@ Note = tuple[Differentiable, tuple[Any, ...], dict[str, Any], Any, list[int], li
 
 
 class Trace:
-    """The list of operations of one differentiation; it dies with its pullback."""
+    """The operations of one differentiation; it dies with its pullback."""
 
-    __slots__ = ("closed", "level", "notes")
+    __slots__ = ("_next", "closed", "level", "notes")
 
     def __init__(self) -> None:
         self.level = next_level()
         self.closed = False
-        self.notes: list[Note | None] = []
+        self._next = itertools.count().__next__  # several threads may record
+        self.notes: dict[int, Note] = {}
 
     def leaf(self, value: Any) -> Tracer:
         """An input of this differentiation."""
-        self.notes.append(None)
-        return Tracer(self, len(self.notes) - 1, value)
+        return Tracer(self, self._next(), value)
 
     def owns(self, value: Any) -> bool:
         """Whether a value belongs to this differentiation."""
@@ -68,18 +69,18 @@ class Trace:
                 lower[place] = each.value
         inputs = tuple(lower)
         answer = primitive(*inputs, **kwargs)
-        self.notes.append((primitive, inputs, kwargs, answer, places, parents))
-        return Tracer(self, len(self.notes) - 1, answer)
+        index = self._next()
+        self.notes[index] = primitive, inputs, kwargs, answer, places, parents
+        return Tracer(self, index, answer)
 
     def pull(self, output: Tracer, seed: Any, leaves: Sequence[Tracer]) -> list[Any]:
         """The cotangent of each leaf, `None` where there is no path, from that of the output."""
         cotangents: dict[int, Any] = {output.index: seed}
         for index in range(output.index, len(leaves) - 1, -1):
-            note = self.notes[index]
             g = cotangents.pop(index, None)
-            if g is None or note is None:
+            if g is None:
                 continue
-            primitive, args, kwargs, answer, places, parents = note
+            primitive, args, kwargs, answer, places, parents = self.notes[index]
             pulled = primitive.pull(places, g, answer, args, kwargs)
             for parent, each in zip(parents, pulled, strict=True):
                 if each is not None:

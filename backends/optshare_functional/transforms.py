@@ -11,10 +11,10 @@ from optshare_arrays import checkpoint as _checkpoint
 from optshare_arrays import custom_vjp as _custom_vjp
 from optshare_arrays import grad as _grad
 from optshare_arrays import gradient as _gradient
-from optshare_arrays import ops
+from optshare_arrays import ops, plain
 from optshare_arrays import value_and_grad as _value_and_grad
 
-from optshare.extend import Pullback, floating, is_array
+from optshare.extend import Overlay, Pullback, floating, is_array
 from optshare_functional import trace
 from optshare_functional.backend import backend
 
@@ -60,7 +60,7 @@ def vjp(f: Function, *args: Any) -> tuple[Any, Pullback]:
     >>> pullback([1., 10.])
     [array([ 2., 40.])]
     """
-    return trace.vjp(f, *map(_array, args))
+    return _vjp(f, *map(_array, args))
 
 
 def jvp(f: Function, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
@@ -97,7 +97,7 @@ def jacobian(f: Function) -> Function:
     @wraps(f)
     def call(x: Any, *args: Any) -> Any:
         array = _array(x)
-        value, pullback = trace.vjp(partial(_of_first, f, args), array)
+        value, pullback = _vjp(partial(_of_first, f, args), array)
         basis = np.eye(value.size, dtype=value.dtype).reshape(value.size, *value.shape)
         rows = [_or_zero(pullback(each)[0], array) for each in basis]
         return ops.reshape(ops.stack(rows), value.shape + array.shape)
@@ -149,6 +149,16 @@ def custom_vjp(f: Function, forward: Function, backward: Function) -> Function:
     array(1.)
     """
     return _custom_vjp(f, forward, backward)
+
+
+def _vjp(f: Function, *arrays: Any) -> tuple[Any, Pullback]:
+    """The engine's `vjp`, inside a differentiation of optshare's."""
+
+    def inside(*inputs: Any) -> Any:
+        with Overlay(plain):
+            return f(*inputs)
+
+    return trace.vjp(inside, *arrays)
 
 
 def _of_first(f: Function, others: tuple[Any, ...], x: Any) -> Any:

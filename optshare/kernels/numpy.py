@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from optshare.kernels.program import Instruction, Operand, Program
+from optshare.kernels.program import Operand, Program
 
 BLOCK_BYTES = 512 * 1024
 """The size of a block of each array: a few of them fit in a core's cache together."""
@@ -43,50 +43,56 @@ class Plan:
 
 
 @cache
-def _planned(
-    scalars: tuple[Instruction, ...],
-    arrays: tuple[Instruction, ...],
-    results: tuple[tuple[str, str], ...],
-    step: Operand,
-) -> Plan:
-    last = _last_uses(arrays, results, step)
-    owners = {result: name for name, result in results if name != result}
-    free: list[str] = []
-    places: dict[str, str] = {}
-    passes: list[Any] = []
-    scratch = 0
-    for at, (result, name, operands) in enumerate(arrays):
-        dead = [places[each] for each in operands if each in places and last[each] == at]
-        released = sorted({each for each in dead if each.startswith("scratch")})
-        if name != "where":  # which writes before it has read everything
-            free += released
-        owner = owners.get(result)
-        place: str | None = None
-        if owner is not None and last.get(owner, -1) <= at and owner not in places.values():
-            place = owner
-        elif name not in _TRUTHS:
-            if not free:
-                free.append(f"scratch{scratch}")
-                scratch += 1
-            place = free.pop()
-        if name == "where":
-            free += released
-        if place is not None:
-            places[result] = place
-        passes.append((_FUNCTIONS.get(name) or getattr(np, name), operands, result, place))
-    copies = tuple((name, r) for name, r in results if name != r and places.get(r) != name)
-    return Plan(tuple(passes), copies, scratch, step)
+def _planned(program: Program) -> Plan:
+    return _Planner(program).plan()
 
 
-def _last_uses(
-    arrays: tuple[Instruction, ...], results: tuple[tuple[str, str], ...], step: Operand
-) -> dict[Operand, int]:
-    last: dict[Operand, int] = {}
-    for at, (_, _, operands) in enumerate(arrays):
-        last.update(dict.fromkeys(operands, at))
-    last.update(dict.fromkeys((result for name, result in results if name != result), len(arrays)))
-    last[step] = len(arrays)
-    return last
+class _Planner:
+    """Gives every result a place, and its place to a later one when it is not read any more."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._owners = {result: name for name, result in program.results.items() if name != result}
+        self._last = self._last_uses()
+        self._places: dict[Operand, str] = {}
+        self._free: list[str] = []
+        self._scratch = 0
+
+    def _last_uses(self) -> dict[Operand, int]:
+        last: dict[Operand, int] = {}
+        for at, (_, _, operands) in enumerate(self._program.arrays):
+            last.update(dict.fromkeys(operands, at))
+        end = len(self._program.arrays)
+        last.update(dict.fromkeys(self._owners, end))
+        last[self._program.step] = end
+        return last
+
+    def plan(self) -> Plan:
+        passes: list[Any] = []
+        for at, (result, name, operands) in enumerate(self._program.arrays):
+            place = None if name in _TRUTHS else self._place(at, result, name, operands)
+            function = _FUNCTIONS.get(name) or getattr(np, name)
+            passes.append((function, operands, result, place))
+        moved = self._program.results.items()
+        copies = [(name, r) for name, r in moved if r != name and self._places[r] != name]
+        return Plan(tuple(passes), tuple(copies), self._scratch, self._program.step)
+
+    def _place(self, at: int, result: str, name: str, operands: tuple[Operand, ...]) -> str:
+        read_last = {self._places[o] for o in operands if o in self._places and self._last[o] == at}
+        released = sorted(each for each in read_last if each.startswith("scratch"))
+        in_place = name != "where"  # which writes before it has read everything
+        self._free += released if in_place else []
+        owner = self._owners.get(result, "")
+        if owner and in_place and self._last.get(owner, -1) <= at:
+            self._places[result] = owner
+        else:
+            self._places[result] = self._free.pop() if self._free else self._new()
+        self._free += [] if in_place else released
+        return self._places[result]
+
+    def _new(self) -> str:
+        self._scratch += 1
+        return f"scratch{self._scratch - 1}"
 
 
 def apply(
@@ -101,7 +107,7 @@ def apply(
 
     What it allocates does not grow with the arrays.
     """
-    plan = _planned(program.scalars, program.arrays, tuple(program.results.items()), program.step)
+    plan = _planned(program)
     dtype = np.dtype(working)
     constants = {name: dtype.type(each) for name, each in scalars.items()}
     arrays = [value, gradient, *state.values()]

@@ -17,7 +17,7 @@ Instruction = tuple[str, str, tuple[Operand, ...]]
 """(result, operation, operands); an operand is a name or a number."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Program:
     """What a rule computes, element by element.
 
