@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from optshare import registry
 from optshare.backend import Capabilities
@@ -67,7 +68,9 @@ def demo(engines: Sequence[str], epochs: int, picture: str) -> None:
     from optshare import demo as show  # noqa: PLC0415 # only the demo needs it
     from optshare.demo.digits import require  # noqa: PLC0415 # only the demo needs it
 
-    names = list(engines) or list(registry.descriptions())
+    if not Path(picture).resolve().parent.is_dir():
+        raise OptshareError(f"there is no folder for the picture {picture}")
+    names = list(dict.fromkeys(engines or registry.descriptions()))
     for name in names:
         registry.load(name)
     digits = show.load_digits()

@@ -8,7 +8,7 @@ from typing import Any, NoReturn, Protocol
 
 from optshare.errors import CapabilityError, NonScalarLossError, UnreachedParametersError
 from optshare.namespace.protocol import Namespace
-from optshare.overlay import Overlay
+from optshare.overlay import Overlay, current
 from optshare.tree import keyed
 
 Pullback = Callable[[Any], Sequence[Any]]
@@ -92,7 +92,8 @@ class BaseBackend:
         self, fn: Callable[..., Any], keys: Sequence[Any], *args: Any
     ) -> tuple[Any, list[Any]]:
         """The plain value of `fn(*args)`, and its gradient for each key, `None` where absent."""
-        outside = [key.value for key in keys]
+        around = current()
+        outside = [key.stored if around is None else around.read(key) for key in keys]
 
         def bound(*arrays: Any) -> Any:
             here.bind(keys, arrays)

@@ -55,8 +55,8 @@ class Binding:
                 return slot
         held = ", ".join(each.path or "the array" for each in self.entries)
         raise UnregisteredParameterError(
-            f"this optimizer does not hold the {type(parameter).__name__} of shape "
-            f"{getattr(parameter, 'shape', None)}; it holds {held}"
+            f"this optimizer does not hold that {type(parameter).__name__} "
+            f"({parameter!r}); it holds {held}"
         )
 
     def keys_of(self, part: Any) -> list[Any]:

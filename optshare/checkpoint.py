@@ -14,13 +14,13 @@ from optshare.state import IdentityStore, ParameterState, working_dtype
 from optshare.tree import Named
 
 FORMAT = "optshare.optimizer.1"
+KEPT = ("rule", "shape", "dtype", "hyperparameters", "t", "arrays")
 
 
-def saved(binding: Binding, store: IdentityStore, steps: int) -> dict[str, Any]:
+def saved(binding: Binding, store: IdentityStore) -> dict[str, Any]:
     """Everything needed to go on later; nothing in it is shared with the optimizer."""
     return {
         "format": FORMAT,
-        "steps": steps,
         "parameters": {each.path: _saved_one(each, store[each.key]) for each in binding.entries},
     }
 
@@ -37,10 +37,8 @@ def _saved_one(entry: Named, state: ParameterState) -> dict[str, Any]:
     }
 
 
-def restored(
-    binding: Binding, store: IdentityStore, data: dict[str, Any]
-) -> tuple[IdentityStore, int]:
-    """A new store and the step count from what `saved` gave; strict, and changes nothing.
+def restored(binding: Binding, store: IdentityStore, data: dict[str, Any]) -> IdentityStore:
+    """A new store from what `saved` gave; strict, and changes nothing.
 
     Raises:
         CheckpointError: the data has another format, other paths, or a
@@ -48,13 +46,13 @@ def restored(
     """
     if data.get("format") != FORMAT:
         raise CheckpointError(f"the state has format {data.get('format')!r}, not {FORMAT!r}")
-    parameters: dict[str, Any] = data["parameters"]
+    parameters: dict[str, Any] = data.get("parameters", {})
     _require_equal_paths(set(parameters), {each.path for each in binding.entries})
     pairs = [
         (each.key, _restored_one(each, store[each.key].rule, parameters[each.path]))
         for each in binding.entries
     ]
-    return IdentityStore(pairs), int(data["steps"])
+    return IdentityStore(pairs)
 
 
 def _require_equal_paths(given: set[str], wanted: set[str]) -> None:
@@ -66,6 +64,8 @@ def _require_equal_paths(given: set[str], wanted: set[str]) -> None:
 
 
 def _restored_one(entry: Named, rule: Rule, data: dict[str, Any]) -> ParameterState:
+    missing = [name for name in KEPT if name not in data]
+    _require_same(entry, "entries missing", missing, [])
     _require_same(entry, "rule", data["rule"], type(rule).__name__)
     _require_same(entry, "shape", tuple(data["shape"]), tuple(entry.key.shape))
     _require_same(entry, "dtype", data["dtype"], str(entry.key.dtype))

@@ -46,6 +46,9 @@ class Face(Generic[P, R]):
         rule = self.rule(**hyperparameters)
         return Optimizer(model[0], rule) if model else rule
 
+    def __instancecheck__(self, instance: Any) -> bool:
+        return isinstance(instance, self.rule)
+
     def __repr__(self) -> str:
         return f"optshare.{self.__name__}"
 

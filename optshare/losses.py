@@ -100,6 +100,12 @@ def _reduced(ops: Namespace, losses: Any, reduction: str) -> Any:
 
 
 def _checked(labels: Any, scores: Any) -> Any:
+    dtype = getattr(labels, "dtype", None)
+    if dtype is not None and "int" not in str(dtype):
+        raise LabelError(
+            f"labels must be integers, not {dtype}; if they were differentiated and became "
+            f"floats, name the other arguments in wrt="
+        )
     found = np.asarray(labels)
     classes = scores.shape[-1]
     if found.dtype.kind not in "iu":

@@ -51,10 +51,13 @@ class Optimizer:
 
     def __init__(self, model: Any, rule: Rule, /, *, nonfinite: NonFinite = "raise") -> None:
         self.nonfinite = nonfinite
-        self.steps = 0
-        """How many updates of the whole this optimizer has made."""
         self._binding = Binding(model)
         self._store = IdentityStore((key, ParameterState(rule)) for key in self._binding.keys)
+
+    @property
+    def steps(self) -> int:
+        """How many updates there were: the most that any parameter has had."""
+        return max(state.t for _, state in self._store.items())
 
     @property
     def tree(self) -> Any:
@@ -87,7 +90,11 @@ class Optimizer:
         _refuse_inside_differentiation()
         self._binding.follow()
         if fn is None:
-            return self._apply(self._recorded())
+            return apply(self._binding, self._store, self._recorded())
+        if not callable(fn):
+            raise TypeError(
+                f"step takes a function and its arguments; got {type(fn).__name__} first"
+            )
         if self._binding.is_plain_tree:
             loss, found = value_and_gradient(fn, self.tree, *args, wrt=0)
             pairs = self._binding.paired(found)
@@ -96,7 +103,7 @@ class Optimizer:
             loss, gradients = backend_for(keys, args).gradient(fn, keys, *args)
             pairs = list(zip(keys, gradients, strict=True))
         self._require_finite(loss)
-        self._apply(pairs)
+        apply(self._binding, self._store, pairs)
         return loss
 
     def update(self, *gradients: Any) -> None:
@@ -113,23 +120,20 @@ class Optimizer:
         _refuse_inside_differentiation()
         self._binding.follow()
         if len(gradients) == 2:
-            apply(self._binding, self._store, [(self._binding.key(gradients[0]), gradients[1])])
+            pairs = [(self._binding.key(gradients[0]), gradients[1])]
         elif len(gradients) == 1:
-            self._apply(self._binding.paired(gradients[0]))
+            pairs = self._binding.paired(gradients[0])
         else:
             raise TypeError(
                 f"update takes gradients, or a parameter and its gradient, "
                 f"not {len(gradients)} arguments"
             )
+        apply(self._binding, self._store, pairs)
 
     def zero_grad(self) -> None:
         """Forget the `.grad` that backward passes accumulated."""
         for key in self._binding.keys:
             key.grad = None
-
-    def _apply(self, pairs: list[tuple[Any, Any]]) -> None:
-        apply(self._binding, self._store, pairs)
-        self.steps += 1
 
     def _recorded(self) -> list[tuple[Any, Any]]:
         pairs = [(key, key.grad) for key in self._binding.keys]
@@ -191,7 +195,7 @@ class Optimizer:
         For each path (`layers.0.weight`): its aliases, shape, dtype, rule,
         hyperparameters, step count and state arrays.
         """
-        return checkpoint.saved(self._binding, self._store, self.steps)
+        return checkpoint.saved(self._binding, self._store)
 
     def load_state_dict(self, data: dict[str, Any], /) -> None:
         """Go on from what `state_dict` gave.
@@ -199,7 +203,7 @@ class Optimizer:
         Raises:
             CheckpointError: it belongs to another model or rule; nothing is changed.
         """
-        self._store, self.steps = checkpoint.restored(self._binding, self._store, data)
+        self._store = checkpoint.restored(self._binding, self._store, data)
 
     def __repr__(self) -> str:
         rules = dict.fromkeys(repr(state.rule) for _, state in self._store.items())

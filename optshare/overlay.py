@@ -20,6 +20,10 @@ class Box(Protocol):
 
     stored: Any
 
+    def fitted(self, array: Any) -> Any:
+        """A copy of an array that fits it."""
+        ...
+
 
 _current: contextvars.ContextVar[Overlay | None] = contextvars.ContextVar("overlay", default=None)
 current = _current.get
@@ -92,7 +96,7 @@ class Overlay:
     def write_back(self, buffer: Box, value: Any) -> None:
         """Hand a Buffer's last value to what is outside the `with`."""
         if self._parent is None:
-            buffer.stored = value
+            buffer.stored = buffer.fitted(value)
         else:
             self._parent.write_buffer(buffer, value)
 

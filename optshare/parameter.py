@@ -62,6 +62,10 @@ class Box(Operators):
 
     def fitted(self, array: Any) -> Any:
         """A copy of an array that fits this box; raises `ParameterError` if none can."""
+        return copy.deepcopy(self.fitting(array))
+
+    def fitting(self, array: Any) -> Any:
+        """An array that fits this box; raises `ParameterError` if it does not."""
         new = np.asarray(array, self.dtype) if _is_python_data(array) else array
         for name in ("shape", "dtype"):
             old, given = getattr(self.stored, name), getattr(new, name, None)
@@ -70,7 +74,7 @@ class Box(Operators):
                     f"{type(self).__name__} has {name} {old}, the new value has {given}; "
                     f"call .migrate(value) to change it"
                 )
-        return copy.deepcopy(new)
+        return new
 
     def migrate(self, array: Any) -> None:
         """Take an array of any shape and dtype.
@@ -232,7 +236,7 @@ class Buffer(Box):
         if here is None:
             self.stored = self.fitted(array)
         else:
-            here.write_buffer(self, array)
+            here.write_buffer(self, self.fitting(array))
 
 
 class Slot(Parameter):

@@ -60,7 +60,7 @@ class Registry:
         self._reasons: dict[str, str] = {}
         self._claims: dict[type, tuple[str, ...]] = {}
         self._resolved: dict[tuple[str | None, tuple[type, ...]], Backend] = {}
-        self._default: str | None = None
+        self._chosen: Use | None = None
         self._here: contextvars.ContextVar[str | None] = contextvars.ContextVar(
             "backend", default=None
         )
@@ -164,19 +164,18 @@ class Registry:
     @property
     def default(self) -> str | None:
         """The process's default backend: the last `use(name)`, first `OPTSHARE_BACKEND`."""
-        if self._default is None:
-            named = os.environ.get(VARIABLE)
-            if named:
-                try:
-                    self.load(named)
-                except BackendError as error:
-                    raise type(error)(f"{VARIABLE}={named}: {error}") from error
-                self._default = named
-        return self._default
+        while self._chosen is not None and self._chosen.confined:
+            self._chosen = self._chosen.before
+        return self._first() if self._chosen is None else self._chosen.name
 
-    @default.setter
-    def default(self, name: str | None) -> None:
-        self._default = name
+    def _first(self) -> str | None:
+        named = os.environ.get(VARIABLE)
+        if named and named not in self._backends:
+            try:
+                self.load(named)
+            except BackendError as error:
+                raise type(error)(f"{VARIABLE}={named}: {error}") from error
+        return named or None
 
     def preferred(self) -> str | None:
         """The backend to prefer here: this context's, else the process's."""
@@ -240,15 +239,8 @@ class Registry:
     def use(self, name: str) -> Use:
         """Prefer a backend where several claim an array; see `optshare.use`."""
         self.load(name)
-        return Use(self, name)
-
-    def enter(self, name: str) -> contextvars.Token[str | None]:
-        """Prefer a backend in this context."""
-        return self._here.set(name)
-
-    def leave(self, token: contextvars.Token[str | None]) -> None:
-        """End what `enter` began."""
-        self._here.reset(token)
+        self._chosen = Use(name, self._chosen, self._here)
+        return self._chosen
 
     def recorder(self) -> Backend:
         """The preferred backend that records for a later backward pass."""
@@ -262,18 +254,20 @@ class Registry:
 
 
 class Use:
-    """What `use(name)` returns: already in force for the process; a `with` confines it."""
+    """What `use(name)` returns: in force for the process, until a `with` confines it."""
 
-    def __init__(self, registry: Registry, name: str) -> None:
-        self._registry = registry
-        self._name = name
-        self._before = registry.default
-        self._token: contextvars.Token[str | None] | None = None
-        registry.default = name
+    def __init__(
+        self, name: str, before: Use | None, here: contextvars.ContextVar[str | None]
+    ) -> None:
+        self.name = name
+        self.before = before
+        self.confined = False
+        self._here = here
+        self._tokens: list[contextvars.Token[str | None]] = []
 
     def __enter__(self) -> Self:
-        self._registry.default = self._before
-        self._token = self._registry.enter(self._name)
+        self.confined = True
+        self._tokens.append(self._here.set(self.name))
         return self
 
     def __exit__(
@@ -282,8 +276,7 @@ class Use:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        assert self._token is not None
-        self._registry.leave(self._token)
+        self._here.reset(self._tokens.pop())
 
 
 def _described(

@@ -34,6 +34,13 @@ class ParameterState:
             known = [*self.rule.hyperparameters(), *self.arrays]
             raise AttributeError(f"no {name!r} here; choices: {', '.join(known)}") from None
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in ParameterState.__slots__:
+            raise AttributeError(
+                f"{name!r} is not assigned here; call opt.adjust(part, {name}=...)"
+            )
+        super().__setattr__(name, value)
+
     def fit(self, value: Any, zeros: Callable[[Any], Any], working: Any) -> None:
         """Make the arrays fit a value: allocate, convert to its dtype, or start again."""
         names = self.rule.state_names()

@@ -6,7 +6,14 @@ what to do with a primitive, and takes `namespace` as its `ops`.
 
 from optshare_arrays.differentiation import checked_seed, own, vjp
 from optshare_arrays.namespace import ops
-from optshare_arrays.primitive import Differentiable, Primitive, Traceable, next_level, plain
+from optshare_arrays.primitive import (
+    Differentiable,
+    Primitive,
+    Traceable,
+    next_level,
+    plain,
+    require_real,
+)
 from optshare_arrays.recompute import checkpoint, custom_vjp
 from optshare_arrays.tracked import Tracked
 from optshare_arrays.transforms import grad, gradient, value_and_grad
@@ -25,6 +32,7 @@ __all__ = [
     "ops",
     "own",
     "plain",
+    "require_real",
     "value_and_grad",
     "vjp",
 ]

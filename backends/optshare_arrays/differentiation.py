@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from optshare.extend import DifferentiationError, Pullback
-from optshare_arrays.primitive import Traceable, unbroadcast
+from optshare_arrays.primitive import Traceable, require_real, unbroadcast
 from optshare_arrays.untyped import np
 
 
@@ -31,7 +31,7 @@ class Differentiation(Protocol):
 
 def vjp(here: Differentiation, fn: Callable[..., Any], *arrays: Any) -> tuple[Any, Pullback]:
     """The value of `fn(*arrays)` and its pullback."""
-    leaves = [here.leaf(array) for array in arrays]
+    leaves = [here.leaf(require_real(array)) for array in arrays]
     try:
         output = fn(*leaves)
     finally:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from optshare.extend import NoDerivativeError
+from optshare.extend import CapabilityError, NoDerivativeError
 from optshare_arrays.untyped import np
 
 Function = Callable[..., Any]
@@ -187,4 +187,17 @@ def unbroadcast(g: Any, x: Any) -> Any:
     """A cotangent in the shape and dtype of the argument that was broadcast."""
     if g.shape != x.shape:
         g = sum_to_shape(g, x.shape)
-    return g if g.dtype == x.dtype else cast(g, x.dtype)
+    if g.dtype == x.dtype:
+        return g
+    require_real(g)
+    return cast(g, x.dtype)
+
+
+def require_real(x: Any) -> Any:
+    """x, or `CapabilityError` if it is complex: the derivatives here are those of real numbers."""
+    if x.dtype.kind == "c":
+        raise CapabilityError(
+            f"{x.dtype} arrays cannot be differentiated by this engine, which does not declare "
+            f"'complex'; differentiate real and imaginary parts"
+        )
+    return x

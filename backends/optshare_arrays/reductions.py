@@ -78,13 +78,13 @@ def mean(x: Any, axis: Axes = None, *, keepdims: bool = False) -> Any:
     return _mean(x, axis, keepdims)
 
 
-@stands_for(np.max)
+@stands_for(np.max, np.amax)
 def max(x: Any, axis: Axes = None, *, keepdims: bool = False) -> Any:
     """The maximum over axes; ties share the gradient."""
     return _max(x, axis, keepdims)
 
 
-@stands_for(np.min)
+@stands_for(np.min, np.amin)
 def min(x: Any, axis: Axes = None, *, keepdims: bool = False) -> Any:
     """The minimum over axes; ties share the gradient."""
     return _min(x, axis, keepdims)

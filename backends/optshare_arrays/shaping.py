@@ -137,6 +137,24 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     return _concat(*(expand_dims(each, axis) for each in arrays), axis=axis)
 
 
+@stands_for(np.vstack)
+def vstack(arrays: Sequence[Any]) -> Any:
+    """Arrays one below the other; those of one axis become rows."""
+    return concat([expand_dims(each) if each.ndim == 1 else each for each in arrays])
+
+
+@stands_for(np.hstack)
+def hstack(arrays: Sequence[Any]) -> Any:
+    """Arrays side by side."""
+    return concat(arrays, axis=0 if arrays[0].ndim == 1 else 1)
+
+
+@stands_for(np.copy)
+def copy(x: Any) -> Any:
+    """The array itself: a tracked value is never written."""
+    return x
+
+
 @stands_for(np.shape)
 def shape(x: Any) -> tuple[int, ...]:
     """The shape of an array."""

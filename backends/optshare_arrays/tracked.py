@@ -12,7 +12,7 @@ from optshare.extend import (
     Operators,
     Parameter,
 )
-from optshare_arrays import indexing, reductions, shaping
+from optshare_arrays import elementwise, indexing, products, reductions, shaping
 from optshare_arrays.primitive import BY_NUMPY, BY_OPERATOR, Traceable, cast, plain
 
 
@@ -42,20 +42,23 @@ class Tracked(Traceable, Operators):
         self, function: Callable[..., Any], types: Any, args: Any, kwargs: dict[str, Any]
     ) -> Any:
         given = {name: each for name, each in kwargs.items() if each is not None}
-        name = function.__name__
+        name = f"{getattr(function, '__module__', None) or 'numpy'}.{function.__name__}"
         if "out" in given:
-            raise InPlaceError(f"numpy.{name} cannot write a tracked value into out=")
+            raise InPlaceError(f"{name} cannot write a tracked value into out=")
         if function not in BY_NUMPY:
             raise NoDerivativeError(
-                f"numpy.{name} has no derivative here; compose it of functions that have one "
-                f"(see optshare_arrays.namespace), or apply it to value(x) as a constant"
+                f"{name} has no derivative here; compose it of functions of optshare.ops, "
+                f"or apply it to ops.stop_gradient(x), a constant"
             )
-        return BY_NUMPY[function](*args, **given)
+        try:
+            return BY_NUMPY[function](*args, **given)
+        except TypeError as error:
+            raise TypeError(f"{name} of a tracked value: {error}") from error
 
     def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise ImplicitUnwrapError(
             "NumPy would unwrap this tracked value and lose its gradient; "
-            "use value(x) for a constant, or a function of ops"
+            "use a function of optshare.ops, or ops.stop_gradient(x) for a constant"
         )
 
     # -- what an array has -----------------------------------------------------------------
@@ -130,6 +133,20 @@ class Tracked(Traceable, Operators):
         """The array with one axis."""
         return shaping.reshape(self, (-1,))
 
+    flatten = ravel
+
+    def dot(self, other: Any) -> Any:
+        """The product with another array of at most two axes."""
+        return products.dot(self, other)
+
+    def clip(self, min: Any = None, max: Any = None) -> Any:
+        """The array held between two bounds."""
+        return elementwise.clip(self, min, max)
+
+    def copy(self) -> Any:
+        """The array itself: a tracked value is never written."""
+        return self
+
     def squeeze(self, axis: Any = None) -> Any:
         """The array without axes of size 1."""
         return shaping.squeeze(self, axis)
@@ -151,15 +168,20 @@ class Tracked(Traceable, Operators):
     def __bool__(self) -> bool:
         return bool(plain(self))
 
-    def __float__(self) -> float:
-        return float(plain(self))
+    def __float__(self) -> NoReturn:
+        raise ImplicitUnwrapError(
+            "float() would lose the gradient of this tracked value; use x.item() for a constant"
+        )
+
+    def __format__(self, spec: str) -> str:
+        return format(plain(self), spec)
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         raise InPlaceError("a tracked value cannot be written in place; use where, or concat parts")
 
     def __deepcopy__(self, memo: Any) -> NoReturn:
         raise ImplicitUnwrapError(
-            "copying a tracked value would lose its gradient; use value(x) for its array"
+            "copying a tracked value would lose its gradient; copy ops.stop_gradient(x), its array"
         )
 
     def __repr__(self) -> str:

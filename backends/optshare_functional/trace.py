@@ -57,7 +57,7 @@ class Trace:
         if self.closed:
             raise EscapedValueError(
                 f"{primitive.name} was applied to a value of a differentiation that has ended; "
-                f"return it from the function, or use stop_gradient inside"
+                f"return it from the function, or keep ops.stop_gradient(x)"
             )
         places: list[int] = []
         parents: list[int] = []

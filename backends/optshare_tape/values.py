@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from optshare_arrays import Primitive, Tracked, next_level, plain
+from optshare_arrays import Primitive, Tracked, next_level, plain, require_real
 
 from optshare.extend import (
     DifferentiationError,
@@ -70,7 +70,7 @@ class Value(Tracked):
         if self.scope.closed:
             raise EscapedValueError(
                 f"{primitive.name} was applied to a value of a differentiation that has ended; "
-                f"return it from the function, or keep value(x)"
+                f"return it from the function, or keep ops.stop_gradient(x)"
             )
         if isinstance(current_overlay(), Suspended):
             return primitive(*map(plain, args), **kwargs)
@@ -84,7 +84,7 @@ class Leaf(Value):
     __slots__ = ("key", "version")
 
     def __init__(self, value: Any, scope: Scope, key: Parameter | None = None) -> None:
-        super().__init__(value, scope)
+        super().__init__(require_real(value), scope)
         self.key = key
         self.version = 0 if key is None else key.version
 

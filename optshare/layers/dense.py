@@ -52,8 +52,12 @@ class Dense(Layer):
 
     def __call__(self, x: Any) -> Any:
         """The output for a batch, of shape (..., out_features)."""
-        if x.shape[-1:] != self.weight.shape[:1]:
-            raise DataError(f"{self!r} needs a last axis of {self.weight.shape[0]}; got {x.shape}")
+        shape = tuple(getattr(x, "shape", ()))
+        if shape[-1:] != self.weight.shape[:1]:
+            raise DataError(
+                f"{self!r} needs an array whose last axis has {self.weight.shape[0]} elements, "
+                f"not {type(x).__name__} of shape {shape}"
+            )
         y = x @ self.weight.value
         if self.bias is not None:
             y = y + self.bias.value

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Self, TypeVar
 
+import numpy as np
+
 from optshare.errors import HyperparameterError, choices
 from optshare.narrowing import is_sequence
 
@@ -64,14 +66,30 @@ class Rule:
     }
 
     def __post_init__(self) -> None:
-        for name, value in self.hyperparameters().items():
-            low, high = self._LIMITS.get(name, (-math.inf, math.inf))
-            for each in value if is_sequence(value) else (value,):
-                if not isinstance(each, bool | str) and not low <= each < high:
-                    raise HyperparameterError(
-                        f"{type(self).__name__}: {name} must be in "
-                        f"[{low:g}, {high:g}), not {value!r}"
-                    )
+        for each in fields(self):
+            self._require_kind(each.name, getattr(self, each.name), each.default)
+            self._require_range(each.name, getattr(self, each.name))
+
+    def _require_kind(self, name: str, value: Any, default: Any) -> None:
+        if is_sequence(default):
+            fits = is_sequence(value) and len(value) == len(default) and all(map(_is_real, value))
+            wanted = f"{len(default)} numbers"
+        elif isinstance(default, bool | str):
+            fits, wanted = isinstance(value, type(default)), f"a {type(default).__name__}"
+        else:
+            fits, wanted = _is_real(value), "a number"
+        if not fits:
+            raise HyperparameterError(
+                f"{type(self).__name__}: {name} must be {wanted}, not {value!r}"
+            )
+
+    def _require_range(self, name: str, value: Any) -> None:
+        low, high = self._LIMITS.get(name, (-math.inf, math.inf))
+        for each in value if is_sequence(value) else (value,):
+            if _is_real(each) and not low <= each < high:
+                raise HyperparameterError(
+                    f"{type(self).__name__}: {name} must be in [{low:g}, {high:g}), not {value!r}"
+                )
 
     def hyperparameters(self) -> dict[str, Any]:
         """The hyperparameters and options by name."""
@@ -85,6 +103,10 @@ class Rule:
         """
         require_known(type(self), changes)
         return replace(self, **changes)
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, int | float | np.floating | np.integer) and not isinstance(value, bool)
 
 
 def require_known(rule: type[Rule], given: dict[str, Any]) -> None:
