@@ -99,7 +99,8 @@ class BaseBackend:
             here.bind(keys, arrays)
             return fn(*args)
 
-        with Overlay(self.detach) as here:
+        detach = self.detacher()
+        with Overlay(detach) as here:
             value, pullback = self.vjp(bound, *outside)
             require_scalar(value)
             if keys and not here.was_read:
@@ -107,15 +108,16 @@ class BaseBackend:
                     f"the function read none of the {len(keys)} parameters it was "
                     f"differentiated for; does it use this model?"
                 )
-            return value, list(pullback(self.ops.ones_like(value)))
+            gradients = pullback(self.ops.ones_like(value))
+            return detach(value), [each if each is None else detach(each) for each in gradients]
 
     def update(self, key: Any, new_value: Any) -> None:
         """Assign a new value to a Parameter."""
         key.value = new_value
 
-    def detach(self, array: Any) -> Any:
-        """An array as this backend's engine had it before tracking it."""
-        return self.ops.stop_gradient(array)
+    def detacher(self) -> Callable[[Any], Any]:
+        """A function that strips from a value what the engine tracks from now on."""
+        return self.ops.stop_gradient
 
     def record(self) -> Overlay:
         """A context in which Parameters are tracked, for a later backward pass."""

@@ -36,7 +36,7 @@ from optshare.namespace.protocol import NN, Namespace, Random
 from optshare.operators import Operators
 from optshare.overlay import Overlay, Suspended
 from optshare.overlay import current as current_overlay
-from optshare.parameter import Parameter, floating, is_array
+from optshare.parameter import Box, Parameter, Slot, floating, is_array
 from optshare.selection import Selection
 from optshare.tree import leaves, params
 
@@ -45,6 +45,7 @@ __all__ = [
     "Backend",
     "BackendDescription",
     "BaseBackend",
+    "Box",
     "Capabilities",
     "CapabilityError",
     "DifferentiationError",
@@ -62,6 +63,7 @@ __all__ = [
     "Pullback",
     "Random",
     "Selection",
+    "Slot",
     "StaleRecordError",
     "Suspended",
     "complete",

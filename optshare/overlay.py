@@ -37,12 +37,13 @@ class Overlay:
     must strip what this differentiation tracks; an exception discards them.
     """
 
-    __slots__ = ("_detach", "_parent", "_token", "_values", "_written", "recording", "was_read")
+    __slots__ = ("_parent", "_token", "_values", "_written", "detach", "recording", "was_read")
 
     def __init__(self, detach: Callable[[Any], Any]) -> None:
         self.recording = True
         """Whether dropout and batch statistics act."""
-        self._detach = detach
+        self.detach = detach
+        """Strips from a value what this differentiation tracks."""
         self._values: dict[Box, Any] = {}
         self._written: dict[Box, Any] = {}
         self._parent: Overlay | None = None
@@ -91,7 +92,7 @@ class Overlay:
         self._values = {}
         if kind is None:
             for buffer, value in written.items():
-                self.write_back(buffer, self._detach(value))
+                self.write_back(buffer, self.detach(value))
 
     def write_back(self, buffer: Box, value: Any) -> None:
         """Hand a Buffer's last value to what is outside the `with`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn, cast
+from typing import Any, ClassVar, NoReturn, cast
 
 import numpy as np
 
@@ -19,6 +19,8 @@ class Box(Operators):
 
     __slots__ = ("__weakref__", "stored", "version")
     __array_ufunc__ = None  # ndarray @ box becomes box.__rmatmul__
+    implicit: ClassVar[bool] = False
+    """Whether functions of arrays may take it as it is, instead of its `.value`."""
 
     def __init__(self, array: Any, dtype: Any = None) -> None:
         self.stored: Any = self.admitted(array, dtype)

@@ -120,6 +120,8 @@ def _part(thing: Any) -> Part:
         return _Constant(thing)
     if _is_numeric(thing):
         return _Array(thing)
+    if is_array(thing):
+        return _Constant(thing)
     if is_container(thing):
         return _Container(thing)
     return _Model(thing)
@@ -129,7 +131,7 @@ def _is_numeric(thing: Any) -> bool:
     if is_sequence(thing):
         return len(thing) > 0 and all(_is_number_or_list(each) for each in thing)
     if is_array(thing):
-        return np.dtype(bool) != thing.dtype
+        return any(kind in str(thing.dtype) for kind in ("float", "int", "complex"))
     return isinstance(thing, int | float | complex)
 
 
@@ -186,8 +188,8 @@ class Selection:
             before = totals.get(id(known_as), (known_as, None))[1]
             new = lookup(key) if known_as is not key or before is None else None
             totals[id(known_as)] = known_as, _sum(before, new)
-        keys, values = zip(*totals.values(), strict=True)
-        return Gradients(keys, values, laid_out)
+        pairs = list(totals.values())
+        return Gradients([key for key, _ in pairs], [each for _, each in pairs], laid_out)
 
 
 def _sum(one: Any, other: Any) -> Any:

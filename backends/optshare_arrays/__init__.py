@@ -4,7 +4,7 @@ It is no plugin: an engine gives it a `Tracked` subclass whose `record` says
 what to do with a primitive, and takes `namespace` as its `ops`.
 """
 
-from optshare_arrays.differentiation import checked_seed, own, vjp
+from optshare_arrays.differentiation import checked_seed, detacher, own, settled, vjp
 from optshare_arrays.namespace import ops
 from optshare_arrays.primitive import (
     Differentiable,
@@ -26,6 +26,7 @@ __all__ = [
     "checked_seed",
     "checkpoint",
     "custom_vjp",
+    "detacher",
     "grad",
     "gradient",
     "next_level",
@@ -33,6 +34,7 @@ __all__ = [
     "own",
     "plain",
     "require_real",
+    "settled",
     "value_and_grad",
     "vjp",
 ]

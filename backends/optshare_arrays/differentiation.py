@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from optshare.extend import DifferentiationError, Pullback
-from optshare_arrays.primitive import Traceable, require_real, unbroadcast
+from optshare.extend import DifferentiationError, Pullback, current_overlay
+from optshare_arrays.primitive import (
+    Traceable,
+    next_level,
+    plain,
+    require_real,
+    unbroadcast,
+)
 from optshare_arrays.untyped import np
 
 
@@ -43,7 +49,29 @@ def vjp(here: Differentiation, fn: Callable[..., Any], *arrays: Any) -> tuple[An
         seed = checked_seed(g, output.value)
         return own(here.pull(output, seed, leaves), arrays, seed)
 
-    return output.value, pullback
+    return settled(output.value, arrays), pullback
+
+
+def settled(value: Any, inputs: Sequence[Any]) -> Any:
+    """A value that keeps its numbers when an input is written: a copy, if it shares memory."""
+    if not isinstance(value, np.ndarray):
+        return value
+    shares = value.base is not None or any(value is each for each in inputs)
+    return value.copy() if shares else value
+
+
+def detacher() -> Callable[[Any], Any]:
+    """A function that strips what is tracked from now on; everything, where nothing is yet."""
+    if current_overlay() is None:
+        return plain
+    level = next_level()
+
+    def detach(value: Any) -> Any:
+        while isinstance(value, Traceable) and value.level > level:
+            value = value.value
+        return value
+
+    return detach
 
 
 def checked_seed(seed: Any, value: Any) -> Any:
@@ -64,7 +92,7 @@ def own(gradients: Sequence[Any], inputs: Sequence[Any], seed: Any) -> list[Any]
         inputs: the arrays they belong to.
         seed: the cotangent that the backward pass began with.
     """
-    seen = {id(seed)}
+    seen = {id(seed), *map(id, inputs)}
     owned: list[Any] = []
     for gradient, array in zip(gradients, inputs, strict=True):
         if gradient is not None and not isinstance(gradient, Traceable):

@@ -77,7 +77,7 @@ negative   = unary(np.negative,   lambda g, y, x: -g, op.neg)
 positive   = unary(np.positive,   lambda g, y, x: g, op.pos)
 abs        = unary(np.abs,        lambda g, y, x: g * sign(x), op.abs)
 exp        = unary(np.exp,        lambda g, y, x: g * y)
-expm1      = unary(np.expm1,      lambda g, y, x: g * (y + 1))
+expm1      = unary(np.expm1,      lambda g, y, x: g * exp(x))
 log        = unary(np.log,        lambda g, y, x: g / x)
 log1p      = unary(np.log1p,      lambda g, y, x: g / (x + 1))
 log2       = unary(np.log2,       lambda g, y, x: g / (x * float(np.log(2))))
@@ -137,9 +137,15 @@ def _ratio(x: Any, z: Any) -> Any:
     return where(zero, 0.0, x / where(zero, 1.0, z))
 
 
-@stands_for(np.clip)
 def clip(x: Any, min: Any = None, max: Any = None) -> Any:
     """X held between two bounds; at a bound, they share the gradient evenly."""
     if min is not None:
         x = maximum(x, min)
     return x if max is None else minimum(x, max)
+
+
+@stands_for(np.clip)
+def _numpy_clip(
+    a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None
+) -> Any:
+    return clip(a, a_min if min is None else min, a_max if max is None else max)

@@ -14,7 +14,7 @@ _BASIC = (int, slice, type(None), type(Ellipsis), np.integer)
 
 def _scatter(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
     """Zeros of a shape, with g added at an index."""
-    out = np.zeros(shape, g.dtype, like=g)
+    out = np.zeros_like(g, shape=shape)
     places = cast(tuple[Any, ...], index if isinstance(index, tuple) else (index,))
     if all(isinstance(each, _BASIC) and not isinstance(each, bool) for each in places):
         out[index] = g
@@ -50,9 +50,11 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
 
 
 @stands_for(np.take_along_axis)
-def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Any:
+def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
     """For each place of `indices`, the entry of x there, along an axis."""
     indices = plain(indices)
+    if axis is None:
+        x, axis = x.reshape((-1,)), 0
     (place,) = normal_axes(axis, x.ndim)
     mesh = list(np.ogrid[tuple(slice(n) for n in x.shape)])
     mesh[place] = indices

@@ -15,7 +15,8 @@ def _relu(x: Any) -> Any:
 
 
 def _sigmoid(x: Any) -> Any:
-    return 0.5 * np.tanh(0.5 * x) + 0.5
+    small = np.exp(-np.abs(x))
+    return np.where(x > 0, 1, small).astype(x.dtype) / (1 + small)
 
 
 def _log_softmax(x: Any, axis: int) -> Any:

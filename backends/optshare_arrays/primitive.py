@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from optshare.extend import CapabilityError, NoDerivativeError
+from optshare.extend import Box, CapabilityError, ImplicitUnwrapError, NoDerivativeError
 from optshare_arrays.untyped import np
 
 Function = Callable[..., Any]
@@ -89,8 +89,11 @@ class Primitive:
         """Apply it; the argument tracked at the highest level decides who records."""
         top: Traceable | None = None
         for each in args:
-            if isinstance(each, Traceable) and (top is None or each.level > top.level):
-                top = each
+            if isinstance(each, Traceable):
+                if top is None or each.level > top.level:
+                    top = each
+            elif isinstance(each, Box):
+                return self(*map(unboxed, args), **kwargs)
         if top is None:
             return self.forward(*args, **kwargs)
         return top.record(self, args, kwargs)
@@ -141,6 +144,17 @@ def stands_for(*functions: Function, operator: Function | None = None) -> Callab
     return register
 
 
+def unboxed(value: Any) -> Any:
+    """The value of a Variable, tracked; another box raises, as it does everywhere."""
+    if not isinstance(value, Box):
+        return value
+    if not value.implicit:
+        raise ImplicitUnwrapError(
+            f"a {type(value).__name__} was passed to a function of arrays; pass p.value instead"
+        )
+    return value.value
+
+
 def plain(value: Any) -> Any:
     """The array under a value, however many engines track it."""
     while isinstance(value, Traceable):
@@ -178,7 +192,7 @@ broadcast = Primitive(
 )
 cast = Primitive(
     lambda x, dtype: x.astype(dtype, copy=False),
-    [lambda g, ans, x, dtype: cast(g, x.dtype)],
+    [lambda g, ans, x, dtype: cast(g, x.dtype) if ans.dtype.kind in "fc" else None],
     name="astype",
 )
 

@@ -10,7 +10,7 @@ from typing import Any
 from optshare_arrays import reductions
 from optshare_arrays.axes import normal_axes
 from optshare_arrays.primitive import Primitive, stands_for, unbroadcast
-from optshare_arrays.shaping import expand_dims, matrix_transpose, permute_dims, reshape
+from optshare_arrays.shaping import as_array, expand_dims, matrix_transpose, permute_dims, reshape
 from optshare_arrays.untyped import np
 
 operator: Any = _operator  # typeshed leaves the types of its functions open
@@ -31,7 +31,8 @@ def _right(g: Any, z: Any, x: Any, y: Any) -> Any:
     if y.ndim == 1:
         return unbroadcast(matmul(matrix_transpose(x), expand_dims(g, -1))[..., 0], y)
     if y.ndim == 2:  # one product instead of one for each matrix of the batch
-        x, g = reshape(x, (-1, x.shape[-1])), reshape(g, (-1, g.shape[-1]))
+        rows = math.prod(x.shape[:-1])
+        x, g = reshape(x, (rows, x.shape[-1])), reshape(g, (rows, g.shape[-1]))
     return unbroadcast(matmul(matrix_transpose(x), g), y)
 
 
@@ -41,6 +42,7 @@ matmul = stands_for(np.matmul, operator=operator.matmul)(Primitive(np.matmul, [_
 @stands_for(np.dot)
 def dot(x: Any, y: Any) -> Any:
     """NumPy's dot, of arrays with at most two axes."""
+    x, y = as_array(x), as_array(y)
     if np.ndim(x) == 0 or np.ndim(y) == 0:
         return x * y
     if y.ndim > 2:

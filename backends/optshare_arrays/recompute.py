@@ -14,13 +14,17 @@ from optshare.extend import (
     current_overlay,
 )
 from optshare_arrays.primitive import Primitive, Traceable, plain
+from optshare_arrays.untyped import np
 
 Function = Callable[..., Any]
 VJPOf = Callable[..., tuple[Any, Pullback]]
 
 
 class Joint(Primitive):
-    """A primitive whose one pullback gives the cotangents of all arguments at once."""
+    """A primitive whose one pullback gives the cotangents of all wanted arguments at once.
+
+    It is called as `pullback(wanted, g, *args)`.
+    """
 
     def __init__(self, forward: Function, pullback: Function, name: str) -> None:
         super().__init__(forward, name=name)
@@ -35,8 +39,7 @@ class Joint(Primitive):
         kwargs: dict[str, Any],
     ) -> Sequence[Any]:
         """Cotangents of the wanted arguments, from the cotangent `g` of the result."""
-        cotangents = self._pullback(g, ans, *args)
-        return [cotangents[place] for place in wanted]
+        return self._pullback(wanted, g, *args)
 
 
 class _Logged(Overlay):
@@ -111,13 +114,16 @@ def _recompute(vjp: VJPOf, f: Function, logged: _Logged, count: int) -> Function
     boxes: list[Parameter] = list(logged.parameters)
     buffers, recording = logged.buffers, logged.recording
 
-    def pullback(g: Any, ans: Any, *inputs: Any) -> Sequence[Any]:
-        def again(*values: Any) -> Any:
+    def pullback(wanted: Sequence[int], g: Any, *inputs: Any) -> Sequence[Any]:
+        def again(*tracked: Any) -> Any:
+            values = list(inputs)
+            for place, each in zip(wanted, tracked, strict=True):
+                values[place] = each
             with _Replayed(buffers, recording) as replayed:
                 replayed.bind(boxes, values[count:])
                 return f(*values[:count])
 
-        return vjp(again, *inputs)[1](g)
+        return vjp(again, *(inputs[place] for place in wanted))[1](g)
 
     return pullback
 
@@ -132,14 +138,18 @@ def custom_vjp(f: Function, forward: Function, backward: Function) -> Function:
             for a constant; written in differentiable operations for higher orders.
     """
 
-    def pullback(g: Any, ans: Any, *args: Any) -> Sequence[Any]:
+    def pullback(wanted: Sequence[int], g: Any, *args: Any) -> Sequence[Any]:
         cotangents = backward(forward(*args)[1], g)
         if len(cotangents) != len(args):
             raise DifferentiationError(
                 f"backward of {f.__name__} gave {len(cotangents)} cotangents "
                 f"for {len(args)} arguments"
             )
-        return cotangents
+        return [_apart(cotangents[place]) for place in wanted]
+
+    def _apart(cotangent: Any) -> Any:
+        """A cotangent that shares no memory with what the author's function kept."""
+        return cotangent.copy() if isinstance(cotangent, np.ndarray) else cotangent
 
     primitive = Joint(f, pullback, name=f.__name__)
 

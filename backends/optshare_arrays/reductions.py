@@ -45,8 +45,12 @@ _mean = Primitive(
     [lambda g, y, x, axis, keepdims: _spread(g / _count(x, axis), x, axis, keepdims)],
     name="mean",
 )
-_max = Primitive(lambda x, axis, keepdims: np.max(x, axis=axis, keepdims=keepdims), [_extreme])
-_min = Primitive(lambda x, axis, keepdims: np.min(x, axis=axis, keepdims=keepdims), [_extreme])
+_max = Primitive(
+    lambda x, axis, keepdims: np.max(x, axis=axis, keepdims=keepdims), [_extreme], "max"
+)
+_min = Primitive(
+    lambda x, axis, keepdims: np.min(x, axis=axis, keepdims=keepdims), [_extreme], "min"
+)
 _cumsum = Primitive(
     lambda x, axis: np.cumsum(x, axis=axis),
     [lambda g, y, x, axis: flip(_cumsum(flip(g, axis), axis), axis)],
@@ -62,7 +66,9 @@ def _logsumexp_of(x: Any, axis: tuple[int, ...]) -> Any:
 
 
 _logsumexp = Primitive(
-    _logsumexp_of, [lambda g, y, x, axis: g * ew.exp(x - ew.where(plain(y) == -np.inf, 0.0, y))]
+    _logsumexp_of,
+    [lambda g, y, x, axis: g * ew.exp(x - ew.where(plain(y) == -np.inf, 0.0, y))],
+    name="logsumexp",
 )
 
 
@@ -90,7 +96,6 @@ def min(x: Any, axis: Axes = None, *, keepdims: bool = False) -> Any:
     return _min(x, axis, keepdims)
 
 
-@stands_for(np.var)
 def var(x: Any, axis: Axes = None, *, correction: float = 0.0, keepdims: bool = False) -> Any:
     """The mean square distance from the mean, over n - correction."""
     centred = x - mean(x, axis, keepdims=True)
@@ -98,15 +103,30 @@ def var(x: Any, axis: Axes = None, *, correction: float = 0.0, keepdims: bool = 
     return total / (_count(x, axis) - correction)
 
 
-@stands_for(np.std)
 def std(x: Any, axis: Axes = None, *, correction: float = 0.0, keepdims: bool = False) -> Any:
-    """The square root of the variance."""
-    return ew.sqrt(var(x, axis, correction=correction, keepdims=keepdims))
+    """The square root of the variance; where that is 0, the derivative is 0 as a norm's."""
+    variance = var(x, axis, correction=correction, keepdims=keepdims)
+    none = plain(variance) == 0
+    return ew.where(none, 0.0, ew.sqrt(ew.where(none, 1.0, variance)))
+
+
+@stands_for(np.var)
+def _numpy_var(x: Any, axis: Axes = None, *, ddof: float = 0.0, **options: Any) -> Any:
+    options.setdefault("correction", ddof)
+    return var(x, axis, **options)
+
+
+@stands_for(np.std)
+def _numpy_std(x: Any, axis: Axes = None, *, ddof: float = 0.0, **options: Any) -> Any:
+    options.setdefault("correction", ddof)
+    return std(x, axis, **options)
 
 
 @stands_for(np.prod)
 def prod(x: Any, axis: Axes = None, *, keepdims: bool = False) -> Any:
     """The product over axes, by halves: right at zeros, to any order."""
+    if x.dtype.kind not in "fc":
+        return np.prod(x, axis=axis, keepdims=keepdims)
     axes = normal_axes(axis, x.ndim)
     for each in axes:
         x = expand_dims(_product(moveaxis(x, each, 0)), each)

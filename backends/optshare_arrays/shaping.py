@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from optshare_arrays.axes import Axes, along, normal_axes
-from optshare_arrays.primitive import Primitive, Variadic, broadcast, cast, plain, stands_for
+from optshare_arrays.primitive import (
+    Primitive,
+    Variadic,
+    broadcast,
+    cast,
+    plain,
+    stands_for,
+    unboxed,
+)
 from optshare_arrays.untyped import np
 
 _reshape = Primitive(
@@ -92,9 +100,9 @@ def ravel(x: Any) -> Any:
 
 
 @stands_for(np.broadcast_to)
-def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
+def broadcast_to(x: Any, shape: int | Sequence[int]) -> Any:
     """The array repeated along new axes and axes of size 1."""
-    return broadcast(x, tuple(shape))
+    return broadcast(x, tuple(shape) if isinstance(shape, Sequence) else (shape,))
 
 
 @stands_for(np.astype)
@@ -126,27 +134,32 @@ _concat = Variadic(_joined, [_part], name="concat")
 @stands_for(np.concatenate)
 def concat(arrays: Sequence[Any], axis: int | None = 0) -> Any:
     """Arrays one after the other along an axis; flattened first where it is `None`."""
+    parts = [as_array(each) for each in arrays]
     if axis is None:
-        return _concat(*map(ravel, arrays), axis=0)
-    return _concat(*arrays, axis=axis)
+        return _concat(*map(ravel, parts), axis=0)
+    return _concat(*parts, axis=axis)
 
 
 @stands_for(np.stack)
 def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     """Arrays side by side along a new axis."""
-    return _concat(*(expand_dims(each, axis) for each in arrays), axis=axis)
+    parts = [as_array(each) for each in arrays]
+    lifted = [expand_dims(np.asarray(each) if np.isscalar(each) else each, axis) for each in parts]
+    return _concat(*lifted, axis=axis)
 
 
 @stands_for(np.vstack)
 def vstack(arrays: Sequence[Any]) -> Any:
     """Arrays one below the other; those of one axis become rows."""
-    return concat([expand_dims(each) if each.ndim == 1 else each for each in arrays])
+    parts = [as_array(each) for each in arrays]
+    return concat([expand_dims(each) if each.ndim == 1 else each for each in parts])
 
 
 @stands_for(np.hstack)
 def hstack(arrays: Sequence[Any]) -> Any:
     """Arrays side by side."""
-    return concat(arrays, axis=0 if arrays[0].ndim == 1 else 1)
+    parts = [as_array(each) for each in arrays]
+    return concat(parts, axis=0 if parts[0].ndim == 1 else 1)
 
 
 @stands_for(np.copy)
@@ -159,6 +172,25 @@ def copy(x: Any) -> Any:
 def shape(x: Any) -> tuple[int, ...]:
     """The shape of an array."""
     return plain(x).shape
+
+
+@stands_for(np.ndim)
+def ndim(x: Any) -> int:
+    """The number of axes of an array."""
+    return plain(x).ndim
+
+
+@stands_for(np.size)
+def size(x: Any) -> int:
+    """The number of elements of an array."""
+    return plain(x).size
+
+
+def as_array(x: Any) -> Any:
+    """An array of a list of numbers; a Parameter's value; a number or array as it is."""
+    if isinstance(x, list | tuple):
+        return np.asarray(x)
+    return unboxed(x)
 
 
 def _negated(shift: Any) -> Any:

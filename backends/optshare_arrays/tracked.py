@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from operator import getitem
 from typing import Any, NoReturn
 
 from optshare.extend import (
+    Box,
     ImplicitUnwrapError,
     InPlaceError,
     NoDerivativeError,
     Operators,
-    Parameter,
 )
 from optshare_arrays import elementwise, indexing, products, reductions, shaping
 from optshare_arrays.primitive import BY_NUMPY, BY_OPERATOR, Traceable, cast, plain
+from optshare_arrays.shaping import as_array
 
 
 class Tracked(Traceable, Operators):
@@ -22,8 +24,10 @@ class Tracked(Traceable, Operators):
     __slots__ = ()
 
     def _operate(self, function: Callable[..., Any], *operands: Any) -> Any:
-        if any(isinstance(each, Parameter) for each in operands):
-            return NotImplemented  # the Parameter's own operator reads its value
+        if any(isinstance(each, Box) for each in operands):
+            return NotImplemented  # the box's own operator reads its value
+        if function is not getitem:
+            operands = tuple(map(as_array, operands))
         return BY_OPERATOR[function](*operands)
 
     # -- NumPy's functions -----------------------------------------------------------------
@@ -36,20 +40,24 @@ class Tracked(Traceable, Operators):
                 f"numpy.{ufunc.__name__}.{method} has no derivative here; "
                 f"use a function such as numpy.sum"
             )
+        if set(kwargs) - {"out"}:
+            raise TypeError(
+                f"numpy.{ufunc.__name__} of a tracked value takes no {', '.join(kwargs)}="
+            )
         return self.__array_function__(ufunc, (), inputs, kwargs)
 
     def __array_function__(
         self, function: Callable[..., Any], types: Any, args: Any, kwargs: dict[str, Any]
     ) -> Any:
-        given = {name: each for name, each in kwargs.items() if each is not None}
         name = f"{getattr(function, '__module__', None) or 'numpy'}.{function.__name__}"
-        if "out" in given:
+        if kwargs.get("out") is not None:
             raise InPlaceError(f"{name} cannot write a tracked value into out=")
         if function not in BY_NUMPY:
             raise NoDerivativeError(
                 f"{name} has no derivative here; compose it of functions of optshare.ops, "
                 f"or apply it to ops.stop_gradient(x), a constant"
             )
+        given = {key: each for key, each in kwargs.items() if key != "out"}
         try:
             return BY_NUMPY[function](*args, **given)
         except TypeError as error:

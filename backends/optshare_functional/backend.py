@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from optshare_arrays import detacher
 from optshare_arrays import ops as array_functions
-from optshare_arrays import plain
 
 from optshare.extend import BaseBackend, Namespace, Pullback
 from optshare_functional import trace
@@ -22,9 +22,9 @@ class FunctionalBackend(BaseBackend):
         """The value of `fn(*arrays)` and its pullback."""
         return trace.vjp(fn, *arrays)
 
-    def detach(self, array: Any) -> Any:
-        """The plain array."""
-        return plain(array)
+    def detacher(self) -> Callable[[Any], Any]:
+        """A function that strips from a value what is tracked from now on."""
+        return detacher()
 
 
 backend = FunctionalBackend()

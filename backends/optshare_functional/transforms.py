@@ -14,7 +14,7 @@ from optshare_arrays import gradient as _gradient
 from optshare_arrays import ops, plain
 from optshare_arrays import value_and_grad as _value_and_grad
 
-from optshare.extend import Overlay, Pullback, floating, is_array
+from optshare.extend import DifferentiationError, Overlay, Pullback, floating, is_array
 from optshare_functional import trace
 from optshare_functional.backend import backend
 
@@ -71,8 +71,12 @@ def jvp(f: Function, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any,
     >>> jvp(lambda x, y: x * y, [3., 4.], [1., 0.])
     (np.float64(12.0), array(4.))
     """
-    value, pullback = vjp(f, *args)
+    inputs = [_array(each) for each in args]
     along = [_array(each) for each in tangents]
+    shapes = [each.shape for each in inputs], [each.shape for each in along]
+    if shapes[0] != shapes[1]:
+        raise DifferentiationError(f"arguments of shapes {shapes[0]}, tangents of {shapes[1]}")
+    value, pullback = vjp(f, *inputs)
 
     def paired(cotangent: Any) -> Any:
         pulled = pullback(cotangent)
@@ -98,9 +102,13 @@ def jacobian(f: Function) -> Function:
     def call(x: Any, *args: Any) -> Any:
         array = _array(x)
         value, pullback = _vjp(partial(_of_first, f, args), array)
+        value = ops.asarray(value)
+        shape = value.shape + array.shape
+        if not value.size:
+            return np.zeros(shape, array.dtype)
         basis = np.eye(value.size, dtype=value.dtype).reshape(value.size, *value.shape)
         rows = [_or_zero(pullback(each)[0], array) for each in basis]
-        return ops.reshape(ops.stack(rows), value.shape + array.shape)
+        return ops.reshape(ops.stack(rows), shape)
 
     return call
 
@@ -111,7 +119,13 @@ def hessian(f: Function) -> Function:
     >>> hessian(lambda x: (x**3).sum())([1., 2.])
     array([[ 6.,  0.], [ 0., 12.]])
     """
-    return jacobian(grad(f))
+    slope = grad(f)
+
+    @wraps(f)
+    def gradient_or_zero(x: Any, *args: Any) -> Any:
+        return _or_zero(slope(x, *args), x)
+
+    return jacobian(gradient_or_zero)
 
 
 def hvp(f: Function, x: Any, v: Any) -> Any:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from optshare_arrays import detacher
 from optshare_arrays import ops as array_functions
-from optshare_arrays import plain
 from optshare_arrays import vjp as _vjp
 
 from optshare.extend import BaseBackend, Namespace, Overlay, Pullback
@@ -29,9 +29,9 @@ class TapeBackend(BaseBackend):
         """The value of `fn(*arrays)` and its pullback."""
         return vjp(fn, *arrays)
 
-    def detach(self, array: Any) -> Any:
-        """The plain array."""
-        return plain(array)
+    def detacher(self) -> Callable[[Any], Any]:
+        """A function that strips from a value what is tracked from now on."""
+        return detacher()
 
     def record(self) -> Overlay:
         """A context in which Parameters are tracked."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from optshare_arrays import checked_seed, own, plain
+from optshare_arrays import checked_seed, own, plain, settled
 from optshare_arrays import checkpoint as _checkpoint
 from optshare_arrays import grad as _grad
 from optshare_arrays import gradient as _gradient
@@ -74,15 +74,18 @@ def differentiate(f: Function, /, *args: Any, **kwargs: Any) -> Result:
     array([2., 4.])
     """
     scope = Scope()
-    with Recording(scope):
+    with Recording(scope) as here:
         try:
             output = f(*args, **kwargs)
         finally:
             scope.closed = True
         if not scope.owns(output):
             require_scalar(output)
-            return Result(plain(output), {})
-        return Result(plain(output), _gradients(output, None))
+            return Result(here.detach(output), {})
+        gradients = {key: here.detach(each) for key, each in _gradients(output, None).items()}
+        return Result(
+            here.detach(settled(output.value, [key.stored for key in gradients])), gradients
+        )
 
 
 def _gradients(output: Value, seed: Any) -> dict[Parameter, Any]:

@@ -114,7 +114,10 @@ def backward(output: Value, seed: Any) -> dict[Leaf, Any]:
     order = _recorded(output)
     while order:
         value = order.pop()
-        g = cotangents.pop(value)
+        g = cotangents.pop(value, None)
+        if g is None:
+            value.node = None
+            continue
         if isinstance(value, Leaf):
             found[value] = g
             continue
@@ -122,6 +125,8 @@ def backward(output: Value, seed: Any) -> dict[Leaf, Any]:
         primitive, args, kwargs = value.node
         value.node = None
         for parent, each in _pulled(value, g, primitive, args, kwargs):
+            if each is None:
+                continue
             before = cotangents.get(parent)
             cotangents[parent] = each if before is None else before + each
     return found

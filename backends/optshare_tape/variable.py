@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from optshare_arrays import plain
+from optshare_arrays import detacher, plain
 
-from optshare.extend import Overlay, Parameter, Suspended, current_overlay
+from optshare.extend import Overlay, Parameter, Slot, Suspended, current_overlay
 from optshare_tape.values import AMBIENT, Leaf, Scope
 
 
@@ -25,6 +25,7 @@ class Variable(Parameter):
     """
 
     __slots__ = ()
+    implicit = True
 
     @property
     def value(self) -> Any:
@@ -69,13 +70,13 @@ class Recording(Overlay):
     __slots__ = ("_leaves", "_scope")
 
     def __init__(self, scope: Scope) -> None:
-        super().__init__(plain)
+        super().__init__(detacher())
         self._scope = scope
         self._leaves: dict[Any, Leaf] = {}
 
     def read(self, box: Any) -> Any:
         """The leaf of a Parameter, one for each version of it."""
-        if box.frozen:
+        if box.frozen or isinstance(box, Slot):  # a slot belongs to a differentiation inside
             return self.read_outside(box)
         leaf = self._leaves.get(box)
         if leaf is None or leaf.version != box.version:

@@ -45,7 +45,8 @@ def leaky_relu(ops: Namespace, x: Any, slope: float = 0.01) -> Any:
 
 def elu(ops: Namespace, x: Any, alpha: float = 1.0) -> Any:
     """X where positive, alpha * (exp(x) - 1) elsewhere (Clevert et al. 2015)."""
-    return ops.where(x > 0, x, alpha * ops.expm1(ops.minimum(x, ops.zeros_like(x))))
+    below = ops.where(x > 0, ops.zeros_like(x), x)
+    return ops.where(x > 0, x, alpha * ops.expm1(below))
 
 
 def selu(ops: Namespace, x: Any) -> Any:
@@ -54,8 +55,11 @@ def selu(ops: Namespace, x: Any) -> Any:
 
 
 def sigmoid(ops: Namespace, x: Any) -> Any:
-    """1 / (1 + exp(-x)), as (1 + tanh(x / 2)) / 2, which cannot overflow."""
-    return 0.5 * ops.tanh(0.5 * x) + 0.5
+    """1 / (1 + exp(-x)), from whichever exponential cannot overflow."""
+    zero = ops.zeros_like(x)
+    above, below = ops.where(x > 0, x, zero), ops.where(x > 0, zero, x)
+    small = ops.exp(below)
+    return ops.where(x > 0, 1 / (1 + ops.exp(-above)), small / (1 + small))
 
 
 def tanh(ops: Namespace, x: Any) -> Any:

@@ -1,0 +1,96 @@
+"""Both engines, and a reference: HIPS autograd on the same formula."""
+
+import autograd
+import autograd.numpy as anp
+import numpy as np
+import optshare_functional
+import optshare_tape
+import pytest
+from optshare_arrays import ops
+
+
+def weights(value, seed=7):
+    """Fixed numbers of a value's shape and dtype, none of them 0."""
+    return np.random.default_rng(seed).uniform(0.5, 1.5, np.shape(value)).astype(value.dtype)
+
+
+def filled(gradients, arrays):
+    """Gradients with zeros where there is no path."""
+    return [
+        np.zeros(np.shape(array)) if gradient is None else gradient
+        for gradient, array in zip(gradients, arrays, strict=True)
+    ]
+
+
+def paired(numpy, gradients):
+    """A scalar that depends on every element of some gradients."""
+    return sum(
+        numpy.sum(each * weights(each, place))
+        for place, each in enumerate(gradients)
+        if each is not None
+    )
+
+
+def assert_close(found, expected, rtol=1e-12):
+    """Equal shapes, and equal to `rtol` of the largest element, or of 1."""
+    assert np.shape(found) == np.shape(expected)
+    largest = float(np.max(np.abs(expected), initial=1.0))
+    np.testing.assert_allclose(found, expected, rtol=rtol, atol=rtol * largest)
+
+
+class Derivatives:
+    """What an engine finds for a function: its value, gradients, and the gradients of those."""
+
+    def __init__(self, engine):
+        self.engine = engine
+
+    def first(self, f, *arrays):
+        given = weights(plain_value(f, arrays))
+        return filled(self.engine.gradient(lambda *xs: ops.sum(f(*xs) * given), *arrays), arrays)
+
+    def second(self, f, *arrays):
+        given = weights(plain_value(f, arrays))
+
+        def paired_gradients(*xs):
+            found = self.engine.gradient(lambda *ys: ops.sum(f(*ys) * given), *xs)
+            return paired(ops, found)
+
+        return filled(self.engine.gradient(paired_gradients, *arrays), arrays)
+
+    def agree(self, f, reference, *arrays, order=2, rtol=1e-12):
+        """Value and derivatives up to an order against autograd's of a reference."""
+        value = plain_value(f, arrays)
+        assert_close(value, reference(*arrays), rtol)
+        given, everything = weights(value), tuple(range(len(arrays)))
+
+        def loss(*xs):  # a quadratic without effect keeps autograd from warning of no path
+            return anp.sum(reference(*xs) * given) + 0.0 * sum(anp.sum(x * x) for x in xs)
+
+        grad = autograd.grad(loss, everything)
+        for found, expected in zip(self.first(f, *arrays), grad(*arrays), strict=True):
+            assert_close(found, expected, rtol)
+        if order == 2:
+            again = autograd.grad(lambda *xs: paired(anp, grad(*xs)), everything)
+            for found, expected in zip(self.second(f, *arrays), again(*arrays), strict=True):
+                assert_close(found, expected, rtol)
+
+
+def plain_value(f, arrays):
+    """The value of a function of arrays, outside any differentiation."""
+    return np.asarray(f(*arrays))
+
+
+@pytest.fixture(params=[optshare_tape, optshare_functional], ids=["tape", "functional"])
+def engine(request):
+    """The module of an engine."""
+    return request.param
+
+
+@pytest.fixture
+def derivatives(engine):
+    return Derivatives(engine)
+
+
+@pytest.fixture
+def close():
+    return assert_close
