@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from optshare import registry
 from optshare.backend import Capabilities
 from optshare.errors import OptshareError
@@ -46,10 +48,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is not at least 1")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, at least 1")
+    return int(text)
 
 
 def backends() -> None:
@@ -68,11 +69,13 @@ def demo(engines: Sequence[str], epochs: int, picture: str) -> None:
     from optshare import demo as show  # noqa: PLC0415 # only the demo needs it
     from optshare.demo.digits import require  # noqa: PLC0415 # only the demo needs it
 
-    if not Path(picture).resolve().parent.is_dir():
-        raise OptshareError(f"there is no folder for the picture {picture}")
-    names = list(dict.fromkeys(engines or registry.descriptions()))
+    registry.preferred()  # a wrong OPTSHARE_BACKEND is said before anything is done
+    _require_picture(Path(picture))
+    names = list(dict.fromkeys(engines)) or _engines()
     for name in names:
         registry.load(name)
+        if name not in registry.claimants(np.ndarray):
+            raise OptshareError(f"backend {name!r} claims no NumPy arrays; the digits are such")
     digits = show.load_digits()
     print(f"{len(digits.train_x)} digits to train on, {len(digits.test_x)} to test on")
     runs: list[show.Run] = []
@@ -83,6 +86,19 @@ def demo(engines: Sequence[str], epochs: int, picture: str) -> None:
     print(f"deviation: of the parameters after {min(5, epochs)} epochs from those of {names[0]}")
     show.draw(runs, picture)
     print(f"loss curves: {picture}")
+
+
+def _engines() -> list[str]:
+    """The backends for NumPy arrays that load."""
+    available = {name for name, each in registry.report().items() if not isinstance(each, str)}
+    return [name for name in registry.claimants(np.ndarray) if name in available]
+
+
+def _require_picture(path: Path) -> None:
+    if not path.resolve().parent.is_dir():
+        raise OptshareError(f"there is no folder for the picture {path}")
+    if path.suffix not in (".png", ".svg", ".pdf"):
+        raise OptshareError(f"the picture {path} must end in .png, .svg or .pdf")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any, NoReturn, Protocol
 from optshare.errors import CapabilityError, NonScalarLossError, UnreachedParametersError
 from optshare.namespace.protocol import Namespace
 from optshare.overlay import Overlay, current
+from optshare.parameter import is_array
 from optshare.tree import keyed
 
 Pullback = Callable[[Any], Sequence[Any]]
@@ -129,8 +130,13 @@ class BaseBackend:
 
 
 def require_scalar(value: Any) -> None:
-    """Raise `NonScalarLossError` unless a value has no axes."""
-    shape = tuple(getattr(value, "shape", ()))
+    """Raise `NonScalarLossError` unless a value is one number."""
+    if isinstance(value, int | float | complex):
+        return
+    if not is_array(value):
+        hint = "; did the function forget to return?" if value is None else ""
+        raise NonScalarLossError(f"the loss is a {type(value).__name__}, not a number{hint}")
+    shape = tuple(value.shape)
     if shape:
         raise NonScalarLossError(
             f"the loss has shape {shape}; return a scalar (.mean(), .sum()) "

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from optshare import registry
-from optshare.errors import EmptyModelError, UnregisteredParameterError
-from optshare.gradients import Gradients
+from optshare.errors import EmptyModelError, ParameterError, UnregisteredParameterError
+from optshare.gradients import Gradients, added
 from optshare.narrowing import is_container, is_sequence
 from optshare.parameter import Slot
 from optshare.state import IdentityStore
-from optshare.tree import grouped, leaves
+from optshare.tree import children, grouped, keyed, leaves
 
 Pairs = list[tuple[Any, Any]]
 
@@ -24,12 +25,13 @@ class Binding:
 
     def __init__(self, model: Any) -> None:
         self.model = model
-        pairs = registry.resolve(()).params(model)
+        pairs = keyed(model) or registry.resolve(()).params(model)  # ours, or the engine's own
         if not pairs:
             raise EmptyModelError(
                 f"{type(model).__name__} holds no parameters; wrap its arrays in "
                 f"optshare.Parameter, or pass them in a list, tuple or dict"
             )
+        _require_distinct(pairs)
         self.entries = grouped(pairs)
         self.keys = [each.key for each in self.entries]
         """The parameters, each once, in the order of definition."""
@@ -50,6 +52,7 @@ class Binding:
         """The key of a parameter, or of an array of the tree."""
         if parameter in self._paths:
             return parameter
+        self.follow()
         for slot in self._slots.values():
             if slot.stored is parameter:
                 return slot
@@ -87,22 +90,49 @@ class Binding:
 
     def _along_paths(self, gradients: Any) -> Pairs:
         """The gradients of a tree laid out like the model; those of tied places are summed."""
+        found = dict(self._laid_out(gradients, ""))
+        missing = [path for path in self._by_path if path not in found]
+        if missing:
+            raise UnregisteredParameterError(
+                f"the gradients have no entry for {', '.join(missing)}; "
+                f"give None for a parameter without one"
+            )
         totals: dict[int, tuple[Any, Any]] = {}
-        for path, gradient in leaves(gradients):
-            if path not in self._by_path:
-                raise UnregisteredParameterError(
-                    f"the gradients have an entry at {path!r}; the {len(self.entries)} "
-                    f"parameters are at {', '.join(self._by_path)}"
-                )
+        for path, gradient in found.items():
             key = self._by_path[path]
-            before = totals.get(id(key))
-            totals[id(key)] = key, gradient if before is None else before[1] + gradient
+            totals[id(key)] = key, added(totals.get(id(key), (key, None))[1], gradient)
         return list(totals.values())
+
+    def _laid_out(self, node: Any, path: str) -> Iterator[tuple[str, Any]]:
+        """Each parameter's path with what stands there in a tree of gradients."""
+        if path in self._by_path:
+            yield path, node
+        elif is_container(node):
+            for name, child in children(node):
+                yield from self._laid_out(child, f"{path}.{name}" if path else name)
+        else:
+            raise UnregisteredParameterError(
+                f"the gradients have a {type(node).__name__} at {path or 'the top'!r}, where no "
+                f"parameter is; the parameters are at {', '.join(self._by_path)}"
+            )
 
     def follow(self) -> None:
         """Take up arrays that the caller has put in the place of old ones; state stays."""
-        for path, leaf in leaves(self.model) if self._slots else ():
-            slot = self._slots.get(path)
-            if slot is not None and slot.stored is not leaf:
-                slot.fitted(leaf)
-                slot.stored = leaf
+        replaced = [
+            (self._slots[path], leaf)
+            for path, leaf in (leaves(self.model) if self._slots else ())
+            if path in self._slots and self._slots[path].stored is not leaf
+        ]
+        for slot, leaf in replaced:
+            slot.fitting(leaf)
+        for slot, leaf in replaced:
+            slot.stored = leaf
+
+
+def _require_distinct(pairs: list[tuple[str, Any]]) -> None:
+    seen: dict[str, Any] = {}
+    for path, key in pairs:
+        if seen.setdefault(path, key) is not key:
+            raise ParameterError(
+                f"two parameters have the path {path!r}; rename a key that contains a dot"
+            )

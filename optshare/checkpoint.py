@@ -8,13 +8,14 @@ import numpy as np
 
 from optshare.binding import Binding
 from optshare.errors import CheckpointError, HyperparameterError
-from optshare.narrowing import is_sequence
+from optshare.narrowing import is_dict, is_numpy, is_sequence
+from optshare.registry import owner
 from optshare.rules.base import Rule
 from optshare.state import IdentityStore, ParameterState, working_dtype
 from optshare.tree import Named
 
 FORMAT = "optshare.optimizer.1"
-KEPT = ("rule", "shape", "dtype", "hyperparameters", "t", "arrays")
+KEPT = ("aliases", "rule", "shape", "dtype", "hyperparameters", "t", "arrays")
 
 
 def saved(binding: Binding, store: IdentityStore) -> dict[str, Any]:
@@ -44,8 +45,9 @@ def restored(binding: Binding, store: IdentityStore, data: dict[str, Any]) -> Id
         CheckpointError: the data has another format, other paths, or a
             parameter of another shape, dtype or rule.
     """
-    if data.get("format") != FORMAT:
-        raise CheckpointError(f"the state has format {data.get('format')!r}, not {FORMAT!r}")
+    given = data.get("format") if is_dict(data) else type(data).__name__
+    if given != FORMAT:
+        raise CheckpointError(f"the state has format {given!r}, not {FORMAT!r}")
     parameters: dict[str, Any] = data.get("parameters", {})
     _require_equal_paths(set(parameters), {each.path for each in binding.entries})
     pairs = [
@@ -66,6 +68,7 @@ def _require_equal_paths(given: set[str], wanted: set[str]) -> None:
 def _restored_one(entry: Named, rule: Rule, data: dict[str, Any]) -> ParameterState:
     missing = [name for name in KEPT if name not in data]
     _require_same(entry, "entries missing", missing, [])
+    _require_same(entry, "aliases", list(data["aliases"]), list(entry.aliases))
     _require_same(entry, "rule", data["rule"], type(rule).__name__)
     _require_same(entry, "shape", tuple(data["shape"]), tuple(entry.key.shape))
     _require_same(entry, "dtype", data["dtype"], str(entry.key.dtype))
@@ -73,21 +76,25 @@ def _restored_one(entry: Named, rule: Rule, data: dict[str, Any]) -> ParameterSt
         name: tuple(each) if is_sequence(each) else each
         for name, each in data["hyperparameters"].items()
     }
+    _require_same(entry, "hyperparameters", set(hyperparameters), set(rule.hyperparameters()))
     try:
         state = ParameterState(rule.adjusted(**hyperparameters))
     except HyperparameterError as error:
         raise CheckpointError(f"{entry.path!r}: {error}") from error
-    names = set(state.rule.state_names()) if data["arrays"] else set[str]()
+    state.t = int(data["t"])
+    names = state.rule.state_names() if state.t else ()
     _require_same(entry, "state arrays", sorted(data["arrays"]), sorted(names))
     state.arrays = {name: _array(entry, name, each) for name, each in data["arrays"].items()}
-    state.t = int(data["t"])
     return state
 
 
 def _array(entry: Named, name: str, data: Any) -> Any:
-    array = np.array(data, working_dtype(entry.key))
+    try:
+        array = np.array(data, working_dtype(entry.key))
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"{entry.path!r}: {name} is no array: {error}") from error
     _require_same(entry, f"shape of {name}", array.shape, tuple(entry.key.shape))
-    return array
+    return array if is_numpy(entry.key.stored) else owner(entry.key.stored).ops.asarray(array)
 
 
 def _require_same(entry: Named, what: str, given: Any, wanted: Any) -> None:

@@ -46,8 +46,10 @@ class minibatch:  # noqa: N801 # Knet's name, used like a function
             raise DataError(f"x has {len(x)} examples, y has {len(y)}; they must be as many")
         if not len(x):
             raise DataError("x and y are empty")
-        if size < 1:
-            raise DataError(f"the size of a minibatch must be at least 1, not {size}")
+        if not hasattr(size, "__index__") or size < 1:
+            raise DataError(
+                f"the size of a minibatch must be a whole number, at least 1, not {size!r}"
+            )
         self.x, self.y, self.size = x, y, size
         self.shuffle, self.partial = shuffle, partial
         self._rng = rng

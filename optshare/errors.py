@@ -39,6 +39,10 @@ class CapabilityError(BackendError, NotImplementedError):
     """The backend does not declare the capability that was asked for."""
 
 
+class MissingFunctionError(CapabilityError, AttributeError):
+    """A backend's `ops` has no such function, and it cannot be composed of others."""
+
+
 class ParameterError(OptshareError, ValueError):
     """A value does not fit a Parameter or Buffer, or cannot be written now."""
 

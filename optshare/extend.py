@@ -31,6 +31,7 @@ from optshare.errors import (
 )
 from optshare.gradients import Gradients
 from optshare.hookspecs import BackendDescription, hookimpl
+from optshare.lazy import lazy_exports
 from optshare.namespace.completed import complete
 from optshare.namespace.protocol import NN, Namespace, Random
 from optshare.operators import Operators
@@ -71,6 +72,7 @@ __all__ = [
     "floating",
     "hookimpl",
     "is_array",
+    "lazy_exports",
     "leaves",
     "params",
     "require_scalar",

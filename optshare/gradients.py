@@ -78,5 +78,15 @@ class Gradients:
         """The pairs (parameter, gradient), in the order of `params(model)`."""
         return list(zip(self._keys, self._values, strict=True))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Gradients, (self._keys, self._values, self._arguments)
+
     def __repr__(self) -> str:
         return f"Gradients({self._values!r})"
+
+
+def added(one: Any, other: Any) -> Any:
+    """The sum of two gradients, either of which may be absent."""
+    if one is None or other is None:
+        return other if one is None else one
+    return one + other

@@ -87,8 +87,8 @@ def accuracy(scores: Any, labels: Any) -> float:
     >>> accuracy(np.array([[1., 0.], [1., 0.]]), np.array([0, 1]))
     0.5
     """
-    best = namespace_of(scores).argmax(scores, axis=-1)
-    return float((best == _checked(labels, scores)).mean())
+    best: Any = namespace_of(scores).argmax(scores, axis=-1)
+    return float(np.mean(np.equal(np.asarray(best), _checked(labels, scores))))
 
 
 def _reduced(ops: Namespace, losses: Any, reduction: str) -> Any:

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from optshare import checkpoint, overlay
+from optshare.backend import require_scalar
 from optshare.binding import Binding
 from optshare.differentiate import backend_for, value_and_gradient
+from optshare.dispatch import namespace_of
 from optshare.errors import (
     DifferentiationError,
     HyperparameterError,
@@ -95,6 +97,7 @@ class Optimizer:
             raise TypeError(
                 f"step takes a function and its arguments; got {type(fn).__name__} first"
             )
+        fn = self._guarded(fn)
         if self._binding.is_plain_tree:
             loss, found = value_and_gradient(fn, self.tree, *args, wrt=0)
             pairs = self._binding.paired(found)
@@ -102,7 +105,6 @@ class Optimizer:
             keys = [key for key in self._binding.keys if not key.frozen]
             loss, gradients = backend_for(keys, args).gradient(fn, keys, *args)
             pairs = list(zip(keys, gradients, strict=True))
-        self._require_finite(loss)
         apply(self._binding, self._store, pairs)
         return loss
 
@@ -144,12 +146,23 @@ class Optimizer:
             )
         return pairs
 
-    def _require_finite(self, loss: Any) -> None:
-        if self._nonfinite == "raise" and not math.isfinite(loss):
-            raise NonFiniteLossError(
-                f"the loss is {float(loss)} at step {self.steps + 1}; nothing was updated "
-                f"(nonfinite='propagate' lets it through)"
-            )
+    def _guarded(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        """A function that raises where its loss is no finite number, before anything is written."""
+        if self._nonfinite == "propagate":
+            return fn
+
+        def checked(*args: Any) -> Any:
+            loss = fn(*args)
+            require_scalar(loss)
+            number = namespace_of(loss).stop_gradient(loss)
+            if not math.isfinite(number):
+                raise NonFiniteLossError(
+                    f"the loss is {float(number)} at step {self.steps + 1}; nothing was updated "
+                    f"(nonfinite='propagate' lets it through)"
+                )
+            return loss
+
+        return checked
 
     # -- hyperparameters and state ---------------------------------------------------------
 
@@ -211,7 +224,7 @@ class Optimizer:
 
 
 def _refuse_inside_differentiation() -> None:
-    if overlay.recording():
+    if not overlay.writable():
         raise ParameterError(
             "an optimizer cannot update while a function is being differentiated; "
             "update after it has returned"

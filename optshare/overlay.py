@@ -37,7 +37,16 @@ class Overlay:
     must strip what this differentiation tracks; an exception discards them.
     """
 
-    __slots__ = ("_parent", "_token", "_values", "_written", "detach", "recording", "was_read")
+    __slots__ = (
+        "_parent",
+        "_token",
+        "_values",
+        "_written",
+        "detach",
+        "exclusive",
+        "recording",
+        "was_read",
+    )
 
     def __init__(self, detach: Callable[[Any], Any]) -> None:
         self.recording = True
@@ -49,6 +58,13 @@ class Overlay:
         self._parent: Overlay | None = None
         self._token: contextvars.Token[Overlay | None] | None = None
         self.was_read = False
+        self.exclusive = True
+        """Whether Parameters may not be written inside."""
+
+    @property
+    def around(self) -> Overlay | None:
+        """The overlay outside the `with`."""
+        return self._parent
 
     def bind(self, boxes: Iterable[Box], values: Iterable[Any]) -> None:
         """Let each box read as the value beside it."""
@@ -110,6 +126,7 @@ class Suspended(Overlay):
     def __init__(self, detach: Callable[[Any], Any]) -> None:
         super().__init__(detach)
         self.recording = False
+        self.exclusive = False
 
     def read(self, box: Box) -> Any:
         """The stored array."""
@@ -124,6 +141,20 @@ def recording() -> bool:
     """
     overlay = _current.get()
     return overlay is not None and overlay.recording
+
+
+def writable() -> bool:
+    """Whether Parameters may be written here: no differentiation that uses them is going on.
+
+    >>> writable()
+    True
+    """
+    overlay = _current.get()
+    while overlay is not None:
+        if overlay.exclusive:
+            return False
+        overlay = overlay.around
+    return True
 
 
 def propagate(function: Callable[P, R]) -> Callable[P, R]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, NoReturn, cast
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
@@ -29,6 +29,7 @@ class Box(Operators):
     @staticmethod
     def admitted(array: Any, dtype: Any = None) -> Any:
         """A copy of an array, as this kind of box stores it."""
+        _refuse_box(array)
         if _is_python_data(array) or dtype is not None:
             return np.array(array, dtype)
         return copy.deepcopy(array)
@@ -68,6 +69,7 @@ class Box(Operators):
 
     def fitting(self, array: Any) -> Any:
         """An array that fits this box; raises `ParameterError` if it does not."""
+        _refuse_box(array)
         new = np.asarray(array, self.dtype) if _is_python_data(array) else array
         for name in ("shape", "dtype"):
             old, given = getattr(self.stored, name), getattr(new, name, None)
@@ -189,6 +191,7 @@ call .migrate(value) to change it
     @staticmethod
     def admitted(array: Any, dtype: Any = None) -> Any:
         """A copy of an array, floating or complex."""
+        _refuse_box(array)
         if _is_python_data(array) or dtype is not None or is_numpy(array):
             return np.array(floating(array, dtype))
         if not is_array(array):
@@ -257,6 +260,11 @@ class Slot(Parameter):
     @staticmethod
     def admitted(array: Any, dtype: Any = None) -> Any:
         """The array itself; NumPy's must be floating or complex."""
+        if isinstance(array, np.generic):
+            raise ParameterError(
+                f"the number {array} cannot be written into; "
+                f"use numpy.asarray({array}), an array without axes"
+            )
         if is_numpy(array) and array.dtype.kind not in "fc":
             raise ParameterError(
                 f"an array of {array.dtype} cannot be trained; convert it with .astype(float)"
@@ -282,8 +290,7 @@ def is_array(thing: Any) -> bool:
     >>> is_array(np.zeros(2)), is_array([0., 0.])
     (True, False)
     """
-    kind = cast(type[Any], type(thing))
-    return hasattr(kind, "shape") and hasattr(kind, "dtype")
+    return hasattr(thing, "shape") and hasattr(thing, "dtype") and not isinstance(thing, type)
 
 
 def floating(array: Any, dtype: Any = None) -> Any:
@@ -303,12 +310,17 @@ def floating(array: Any, dtype: Any = None) -> Any:
     return converted
 
 
+def _refuse_box(array: Any) -> None:
+    if isinstance(array, Box):
+        raise ParameterError(f"a box holds an array, not a {type(array).__name__}; give its .value")
+
+
 def _is_python_data(array: Any) -> bool:
     return isinstance(array, int | float | complex | list | tuple | np.generic)
 
 
 def _refuse_inside_differentiation(box: Box) -> None:
-    if overlay.recording():
+    if not overlay.writable():
         raise ParameterError(
             f"a {type(box).__name__} cannot be written while it is being differentiated; "
             f"assign p.value after the loss has returned"

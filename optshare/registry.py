@@ -6,13 +6,12 @@ import contextvars
 import os
 import threading
 from collections.abc import Callable, Iterable
-from pkgutil import resolve_name
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-import pluggy
+import numpy as np
 
-from optshare import hookspecs
 from optshare.backend import Backend, Capabilities
 from optshare.errors import (
     BackendError,
@@ -24,21 +23,12 @@ from optshare.errors import (
     choices,
 )
 from optshare.hookspecs import BackendDescription
-from optshare.narrowing import is_sequence
+from optshare.plugins import installed_entry_points, loaded, said, scan
 
 if TYPE_CHECKING:
     from importlib import metadata
 
-GROUP = "optshare"
 VARIABLE = "OPTSHARE_BACKEND"
-PROTOCOL = ("name", "ops", "params", "gradient", "update")
-
-
-def installed_entry_points() -> Iterable[metadata.EntryPoint]:
-    """The entry points of every installed distribution, in this group."""
-    from importlib import metadata  # noqa: PLC0415 # half of what `import optshare` would cost
-
-    return metadata.entry_points(group=GROUP)
 
 
 class Registry:
@@ -53,7 +43,7 @@ class Registry:
     ) -> None:
         self._entry_points = entry_points
         self._lock = threading.RLock()
-        self._scanned = False
+        self._scanned = self._scanning = False
         self._descriptions: dict[str, BackendDescription] = {}
         self._origins: dict[str, str] = {}
         self._backends: dict[str, Backend] = {}
@@ -80,32 +70,21 @@ class Registry:
         return self._reasons
 
     def _scan(self) -> None:
-        if self._scanned:
+        if self._scanned or self._scanning:  # a plugin that asks while it is imported sees nothing
             return
-        manager = pluggy.PluginManager(GROUP)
-        manager.add_hookspecs(hookspecs)
-        found: list[tuple[BackendDescription, str]] = []
-        broken: list[tuple[str, str]] = []
-        for entry in self._entry_points():
-            try:
-                found += [(each, _origin(entry)) for each in _described(manager, entry)]
-            except (Exception, SystemExit) as error:  # whatever a stranger's module raises
-                broken.append((entry.name, f"{_origin(entry)}: {_said(error)}"))
-        for description, origin in sorted(found, key=lambda pair: -pair[0].priority):
-            self._admit(description, origin)
-        for name, reason in broken:
-            taken = name in self._descriptions or name in self._reasons
-            self._reasons[f"{name} of {reason.split(':')[0]}" if taken else name] = reason
+        self._scanning = True
+        try:
+            found, self._reasons = scan(self._entry_points())
+        finally:
+            self._scanning = False
+        self._descriptions = {name: each.description for name, each in found.items()}
+        self._origins = {name: each.origin for name, each in found.items()}
+        self._forget()
         self._scanned = True
 
-    def _admit(self, description: BackendDescription, origin: str) -> None:
-        name = description.name
-        other = self._origins.setdefault(name, origin)
-        if other != origin or name in self._descriptions:
-            self._descriptions.pop(name, None)
-            self._reasons[name] = f"two plugins have this name: {other} and {origin}"
-        elif name not in self._reasons:
-            self._descriptions[name] = description
+    def _forget(self) -> None:
+        self._claims.clear()
+        self._resolved.clear()
 
     def load(self, name: str) -> Backend:
         """The backend of a name, loaded once.
@@ -120,9 +99,9 @@ class Registry:
             description = self._known(name)
             if name not in self._backends:
                 try:
-                    self._backends[name] = _loaded(description)
+                    self._backends[name] = loaded(description)
                 except (Exception, SystemExit) as error:  # whatever a stranger's module raises
-                    self._quarantine(name, f"{self._origins[name]}: {_said(error)}")
+                    self._quarantine(name, f"{self._origins[name]}: {said(error)}")
                     raise UnavailableBackendError(self._unavailable(name)) from error
             return self._backends[name]
 
@@ -139,8 +118,7 @@ class Registry:
     def _quarantine(self, name: str, reason: str) -> None:
         self._reasons[name] = reason
         self._descriptions.pop(name, None)
-        self._claims.clear()
-        self._resolved.clear()
+        self._forget()
 
     def _unavailable(self, name: str) -> str:
         return f"backend {name!r} is unavailable: {self._reasons[name]}"
@@ -164,9 +142,14 @@ class Registry:
     @property
     def default(self) -> str | None:
         """The process's default backend: the last `use(name)`, first `OPTSHARE_BACKEND`."""
+        chosen = self._still_chosen()
+        return self._first() if chosen is None else chosen.name
+
+    def _still_chosen(self) -> Use | None:
+        """The last `use` that no `with` has confined since."""
         while self._chosen is not None and self._chosen.confined:
             self._chosen = self._chosen.before
-        return self._first() if self._chosen is None else self._chosen.name
+        return self._chosen
 
     def _first(self) -> str | None:
         named = os.environ.get(VARIABLE)
@@ -239,18 +222,25 @@ class Registry:
     def use(self, name: str) -> Use:
         """Prefer a backend where several claim an array; see `optshare.use`."""
         self.load(name)
-        self._chosen = Use(name, self._chosen, self._here)
+        self._chosen = Use(name, self._still_chosen(), self._here)
         return self._chosen
 
     def recorder(self) -> Backend:
         """The preferred backend that records for a later backward pass."""
         preferred = self.preferred()
-        if preferred is not None and not self.capabilities(preferred).accumulates_grad:
-            raise CapabilityError(f"backend {preferred!r} does not declare 'accumulates_grad'")
-        for name, each in self.descriptions().items():
-            if each.capabilities.accumulates_grad and preferred in (None, name):
+        if preferred is not None:
+            self._require_recorder(preferred)
+            return self.load(preferred)
+        hosts = self.claimants(np.ndarray)
+        for name in sorted(self.descriptions(), key=lambda each: each not in hosts):
+            with suppress(BackendError):
+                self._require_recorder(name)
                 return self.load(name)
         raise CapabilityError("no installed backend declares 'accumulates_grad'")
+
+    def _require_recorder(self, name: str) -> None:
+        if not self.capabilities(name).accumulates_grad:
+            raise CapabilityError(f"backend {name!r} does not declare 'accumulates_grad'")
 
 
 class Use:
@@ -279,54 +269,13 @@ class Use:
         self._here.reset(self._tokens.pop())
 
 
-def _described(
-    manager: pluggy.PluginManager, entry: metadata.EntryPoint
-) -> list[BackendDescription]:
-    """Load one plugin and ask it alone for its descriptions."""
-    plugin = entry.load()
-    others = manager.get_plugins()
-    manager.register(plugin, f"{_origin(entry)}:{entry.name}")
-    try:
-        ask = manager.subset_hook_caller("optshare_backend", remove_plugins=others)
-        answers: list[Any] = ask()
-    finally:
-        manager.unregister(plugin)
-    if not answers:
-        raise BackendError("the plugin implements no hook optshare_backend")
-    found = answers[0]
-    return [_checked(each) for each in (found if is_sequence(found) else [found])]
-
-
-def _checked(description: Any) -> BackendDescription:
-    if not isinstance(description, BackendDescription):
-        raise BackendError(f"optshare_backend returned {description!r}, not a BackendDescription")
-    wrong = [each for each in description.array_types if not isinstance(each, str)]  # pyright: ignore[reportUnnecessaryIsInstance] # strangers' data
-    if wrong:
-        raise BackendError(f"array_types must be dotted strings, not {wrong[0]!r}")
-    return description
-
-
-def _loaded(description: BackendDescription) -> Backend:
-    backend: Any = resolve_name(description.load)
-    missing = [verb for verb in PROTOCOL if not hasattr(backend, verb)]
-    if missing:
-        raise BackendError(f"{description.load} lacks {', '.join(missing)}")
-    return backend
-
-
-def _origin(entry: metadata.EntryPoint) -> str:
-    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
-
-
-def _said(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-
-
 _registry = Registry()
 report = _registry.report
 resolve = _registry.resolve
 load = _registry.load
 descriptions = _registry.descriptions
+claimants = _registry.claimants
+preferred = _registry.preferred
 recorder = _registry.recorder
 
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from optshare.errors import EmptyModelError, UnregisteredParameterError
-from optshare.gradients import Gradients
+from optshare.gradients import Gradients, added
 from optshare.narrowing import is_container, is_dict, is_sequence, members
 from optshare.parameter import Parameter, Slot, floating, is_array
 from optshare.tree import params
@@ -129,7 +129,11 @@ def _part(thing: Any) -> Part:
 
 def _is_numeric(thing: Any) -> bool:
     if is_sequence(thing):
-        return len(thing) > 0 and all(_is_number_or_list(each) for each in thing)
+        return (
+            len(thing) > 0
+            and not hasattr(thing, "_fields")
+            and all(_is_number_or_list(each) for each in thing)
+        )
     if is_array(thing):
         return any(kind in str(thing.dtype) for kind in ("float", "int", "complex"))
     return isinstance(thing, int | float | complex)
@@ -187,21 +191,16 @@ class Selection:
         for key, known_as in self._known:
             before = totals.get(id(known_as), (known_as, None))[1]
             new = lookup(key) if known_as is not key or before is None else None
-            totals[id(known_as)] = known_as, _sum(before, new)
+            totals[id(known_as)] = known_as, added(before, new)
         pairs = list(totals.values())
         return Gradients([key for key, _ in pairs], [each for _, each in pairs], laid_out)
-
-
-def _sum(one: Any, other: Any) -> Any:
-    if one is None or other is None:
-        return other if one is None else one
-    return one + other
 
 
 def _named(wrt: Any, count: int) -> list[Any]:
     if wrt is None:
         return list(range(count))
-    named: list[Any] = list(cast(tuple[Any, ...], wrt)) if isinstance(wrt, tuple) else [wrt]
+    members = cast(tuple[Any, ...], wrt if isinstance(wrt, tuple) else (wrt,))
+    named = list({each if isinstance(each, int) else id(each): each for each in members}.values())
     for each in named:
         if isinstance(each, int) and not 0 <= each < count:
             raise UnregisteredParameterError(

@@ -18,11 +18,13 @@ class ParameterState:
     `state.arrays`, empty until the first update.
     """
 
-    __slots__ = ("arrays", "rule", "t")
+    __slots__ = ("arrays", "rule", "shape", "t")
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         self.arrays: dict[str, Any] = {}
+        self.shape: tuple[int, ...] | None = None
+        """The shape of the parameter at its last update."""
         self.t = 0
 
     def __getattr__(self, name: str) -> Any:
@@ -44,8 +46,9 @@ class ParameterState:
     def fit(self, value: Any, zeros: Callable[[Any], Any], working: Any) -> None:
         """Make the arrays fit a value: allocate, convert to its dtype, or start again."""
         names = self.rule.state_names()
-        if any(each.shape != value.shape for each in self.arrays.values()):
+        if self.shape not in (None, tuple(value.shape)):
             self.arrays, self.t = {}, 0
+        self.shape = tuple(value.shape)
         self.arrays = {name: self.arrays[name] for name in names if name in self.arrays}
         for name in names:
             old = self.arrays.get(name)
@@ -79,14 +82,14 @@ class IdentityStore:
             self[key] = state
 
     def __setitem__(self, key: Any, state: Any) -> None:
-        place = id(key)
-        entries = self._entries
+        place, own = id(key), weakref.ref(self)
 
         def forget(reference: weakref.ref[Any]) -> None:
-            if place in entries and entries[place][0] is reference:
-                del entries[place]
+            store = own()
+            if store is not None and store._entries.get(place, (None,))[0] is reference:
+                del store._entries[place]
 
-        entries[place] = weakref.ref(key, forget), state
+        self._entries[place] = weakref.ref(key, forget), state
 
     def __getitem__(self, key: Any) -> Any:
         reference, state = self._entries.get(id(key), (None, None))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
 from optshare.errors import EmptyModelError
+from optshare.narrowing import is_container
 from optshare.parameter import Box, Buffer, Parameter, Slot, is_array
 
 Leaf = tuple[str, Any]
@@ -116,18 +118,16 @@ def _walk(
         return [((), node)] if isinstance(node, kind) else []
     if is_array(node):
         return [((), node)] if plain and kind is Parameter else []
+    plain = plain and is_container(node)
     place = id(node), plain
     if place not in memo:
         memo[place] = []  # what a cycle back to here finds
-        memo[place] = list(_below(node, plain, memo, kind))
+        memo[place] = [
+            ((name, *path), leaf)
+            for name, child in children(node)
+            for path, leaf in _walk(child, plain, memo, kind)
+        ]
     return memo[place]
-
-
-def _below(node: Any, plain: bool, memo: Memo, kind: type[Box]) -> Iterator[tuple[Path, Any]]:
-    container = isinstance(node, dict | list | tuple)
-    for name, child in children(node):
-        for path, leaf in _walk(child, plain and container, memo, kind):
-            yield (name, *path), leaf
 
 
 def children(node: Any) -> Iterable[tuple[str, Any]]:
@@ -175,6 +175,7 @@ _PARTS: dict[type, Callable[[Any], Iterable[tuple[str, Any]]]] = {
     float: _nothing,
     dict: _items,
     list: _members,
+    deque: _members,
     tuple: _members,
     MethodType: lambda method: [("self", method.__self__)],
     FunctionType: _cells,

@@ -29,10 +29,24 @@ def apply(binding: Binding, store: IdentityStore, pairs: Pairs) -> None:
         for key, gradient in pairs
         if gradient is not None and not key.frozen
     ]
+    ready = _apart(ready)
     scalars: Scalars = {}
     with np.errstate(all="ignore"):
         for key, gradient in ready:
             _update(key, gradient, store[key], scalars)
+
+
+def _apart(ready: Pairs) -> Pairs:
+    """The pairs, with copies of gradients that are arrays of parameters about to be written."""
+    written = {id(key.stored) for key, _ in ready}
+    return [
+        (key, gradient.copy() if _is_or_views(gradient, written) else gradient)
+        for key, gradient in ready
+    ]
+
+
+def _is_or_views(gradient: Any, written: set[int]) -> bool:
+    return id(gradient) in written or id(getattr(gradient, "base", None)) in written
 
 
 def _update(key: Any, gradient: Any, state: ParameterState, cache: Scalars) -> None:
@@ -57,7 +71,7 @@ def _update(key: Any, gradient: Any, state: ParameterState, cache: Scalars) -> N
 def _fitting(binding: Binding, key: Any, gradient: Any) -> Any:
     """The gradient as an array that fits its parameter."""
     value = key.stored
-    array = np.asarray(gradient) if is_numpy(value) else gradient
+    array = _as_numpy(binding, key, gradient) if is_numpy(value) else gradient
     if tuple(array.shape) != tuple(value.shape):
         raise GradientShapeError(
             f"the gradient of {binding.path(key)!r} has shape {tuple(array.shape)}, "
@@ -66,6 +80,15 @@ def _fitting(binding: Binding, key: Any, gradient: Any) -> Any:
     if is_numpy(value):
         _require_numbers(binding.path(key), value, array)
     return array
+
+
+def _as_numpy(binding: Binding, key: Any, gradient: Any) -> Any:
+    try:
+        return np.asarray(gradient)
+    except ValueError as error:
+        raise GradientShapeError(
+            f"the gradient of {binding.path(key)!r} is no array: {error}"
+        ) from error
 
 
 def _require_numbers(path: str, value: Any, gradient: Any) -> None:

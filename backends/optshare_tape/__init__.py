@@ -1,13 +1,19 @@
 """The tape engine, in Flux's style: tracked variables and a backward pass.
 
+>>> from optshare_tape import Variable, back
 >>> x = Variable([1., 2.])
 >>> back((x * x).sum())
 >>> x.grad
 array([2., 4.])
 """
 
-from optshare_tape.differentiate import back, checkpoint, differentiate, grad, gradient, value
-from optshare_tape.variable import Variable, no_grad, record
+from typing import TYPE_CHECKING
+
+from optshare.extend import lazy_exports
+
+if TYPE_CHECKING:
+    from optshare_tape.results import back, checkpoint, differentiate, grad, gradient, value
+    from optshare_tape.variable import Variable, no_grad, record
 
 __all__ = [
     "Variable",
@@ -20,3 +26,8 @@ __all__ = [
     "record",
     "value",
 ]
+__getattr__ = lazy_exports(
+    __name__,
+    results=("back", "checkpoint", "differentiate", "grad", "gradient", "value"),
+    variable=("Variable", "no_grad", "record"),
+)

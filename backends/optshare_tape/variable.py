@@ -95,7 +95,9 @@ def record() -> Recording:
     >>> p.grad
     array([2., 4.])
     """
-    return Recording(AMBIENT)
+    recording = Recording(AMBIENT)
+    recording.exclusive = False  # a leaf knows the version it was read at
+    return recording
 
 
 def no_grad() -> Suspended:

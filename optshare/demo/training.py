@@ -74,7 +74,5 @@ def train(
 
 def deviation(one: Snapshot, other: Snapshot, lr: float = LR) -> float:
     """The largest over all parameters of max|a - b| / max(max|a|, lr)."""
-    return max(
-        float(abs(a - b).max()) / max(float(abs(a).max()), lr)
-        for a, b in zip(one, other, strict=True)
-    )
+    deviations = [abs(a - b).max() / max(abs(a).max(), lr) for a, b in zip(one, other, strict=True)]
+    return float(np.max(deviations))  # NaN where one of them is

@@ -74,7 +74,7 @@ class _Planner:
             function = _FUNCTIONS.get(name) or getattr(np, name)
             passes.append((function, operands, result, place))
         moved = self._program.results.items()
-        copies = [(name, r) for name, r in moved if r != name and self._places[r] != name]
+        copies = [(name, r) for name, r in moved if r != name and self._places.get(r) != name]
         return Plan(tuple(passes), tuple(copies), self._scratch, self._program.step)
 
     def _place(self, at: int, result: str, name: str, operands: tuple[Operand, ...]) -> str:
@@ -139,12 +139,12 @@ def _update(
         else:
             known[result] = place_of[place]
             function(*read, out=place_of[place])
-    for name, result in plan.copies:
-        np.copyto(state[name], known[result])
     step = known[plan.step] if isinstance(plan.step, str) else plan.step
     np.subtract(known["value"], step, out=known["value"])
     if known["value"] is not value:
         np.copyto(value, known["value"], casting="same_kind")
+    for name, result in plan.copies:  # last, for the step may be an old state
+        np.copyto(state[name], known[result])
 
 
 def _in_dtype(array: Array, dtype: Any, spare: list[Array], place: int) -> Array:

@@ -33,7 +33,7 @@ class Dropout(Layer):
     """
 
     def __init__(self, p: float = 0.5, *, seed: int | None = None) -> None:
-        if not 0 <= p < 1:
+        if not hasattr(p, "__float__") or not 0 <= p < 1:
             raise HyperparameterError(f"Dropout: p must be in [0, 1), not {p!r}")
         self.p = p
         self.seed = int(generator().integers(2**63)) if seed is None else seed

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from optshare.layers.base import Layer
 from optshare.tree import params
 
 
-class Model:
+class Model(Layer):
     """`f()` iterates over the parameters, `f(x)` predicts, `f(x, y)` is the loss.
 
     A subclass defines `predict(x)` and `loss(x, y)`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, cast
 
-from optshare.errors import CapabilityError
+from optshare.errors import MissingFunctionError
 from optshare.namespace import fallbacks
 from optshare.namespace.protocol import NN, Function, Namespace, Random
 
@@ -24,7 +24,7 @@ class _Completed:
         found = getattr(self._source, name, None)
         if found is None:
             if name not in self._spare:
-                raise CapabilityError(f"this backend's ops has no function {name!r}")
+                raise MissingFunctionError(f"this backend's ops has no function {name!r}")
             found = partial(self._spare[name], self._whole)
         setattr(self, name, found)
         return found
@@ -40,7 +40,7 @@ def complete(functions: Any, *, nn: Any = None, random: Any = None) -> Namespace
         random: likewise, for random arrays.
 
     Whatever is missing is composed of the rest (`optshare.namespace.fallbacks`);
-    what cannot be composed raises `CapabilityError` when it is called for.
+    what cannot be composed raises `MissingFunctionError` when it is called for.
 
     >>> import numpy as np
     >>> complete(np).nn.softmax(np.zeros(4))

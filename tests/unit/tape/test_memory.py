@@ -22,6 +22,7 @@ ENGINES = [optshare_tape, optshare_functional]
 @pytest.fixture
 def no_collector():
     """Reference counting alone; fails if the collector finds anything afterwards."""
+    optshare.registry.descriptions()  # the scan of the entry points leaves cycles of its own
     gc.collect()
     gc.disable()
     try:
@@ -32,7 +33,7 @@ def no_collector():
 
 
 def alive(kind):
-    return sum(isinstance(each, kind) for each in gc.get_objects())
+    return sum(issubclass(type(each), kind) for each in gc.get_objects())
 
 
 class Watched(np.ndarray):

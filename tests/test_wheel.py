@@ -1,0 +1,119 @@
+"""The wheel alone, in an empty environment outside the checkout."""
+
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ["optshare", "optshare_arrays", "optshare_tape", "optshare_functional"]
+
+pytestmark = pytest.mark.slow
+
+
+def run(*command, cwd):
+    """What a command prints; no variable of this environment points it at the checkout."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL"))}
+    ran = subprocess.run(
+        list(map(str, command)),
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+def first_block():
+    """The first Python code of the README."""
+    found = re.search(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
+    assert found, "the README has no Python code block"
+    return found.group(1)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "build", "--wheel", "--outdir", folder, ROOT, cwd=folder)
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+@pytest.fixture(scope="module")
+def python(wheel, tmp_path_factory):
+    """The interpreter of an environment that holds the wheel and what it requires."""
+    folder = tmp_path_factory.mktemp("empty")
+    run(sys.executable, "-m", "venv", folder / "venv", cwd=folder)
+    interpreter = folder / "venv" / "bin" / "python"
+    run(interpreter, "-m", "pip", "install", "--quiet", wheel, cwd=folder)
+    return interpreter
+
+
+def test_the_wheel_has_the_packages_their_types_and_nothing_else(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    for package in PACKAGES:
+        assert f"{package}/__init__.py" in names
+        assert f"{package}/py.typed" in names
+    assert {each.partition("/")[0] for each in names} - set(PACKAGES) == {
+        each.partition("/")[0] for each in names if ".dist-info/" in each
+    }
+
+
+def test_the_wheel_has_both_entry_points_and_the_licence(wheel):
+    archive = zipfile.ZipFile(wheel)
+    folder = next(each.partition("/")[0] for each in archive.namelist() if ".dist-info/" in each)
+    found = ConfigParser()
+    found.read_string(archive.read(f"{folder}/entry_points.txt").decode())
+    assert dict(found["optshare"]) == {
+        "tape": "optshare_tape.plugin",
+        "functional": "optshare_functional.plugin",
+    }
+    assert f"{folder}/licenses/LICENSE" in archive.namelist()
+    metadata = archive.read(f"{folder}/METADATA").decode()
+    assert "Name: optshare-ad\n" in metadata
+    assert "Requires-Python: >=3.11" in metadata
+
+
+def test_the_installed_wheel_is_not_the_checkout(python, tmp_path):
+    place = run(python, "-c", "import optshare; print(optshare.__file__)", cwd=tmp_path)
+    assert "site-packages" in place
+    assert not Path(place.strip()).is_relative_to(ROOT)
+
+
+def test_it_needs_no_extra(python, tmp_path):
+    listed = run(python, "-m", "pip", "list", "--format=freeze", cwd=tmp_path)
+    names = {each.partition("==")[0].partition(" ")[0] for each in listed.splitlines()}
+    assert names <= {"pip", "setuptools", "numpy", "pluggy", "typing_extensions", "optshare-ad"}
+
+
+def test_the_first_code_of_the_readme_runs(python, tmp_path):
+    (tmp_path / "first.py").write_text(first_block())
+    run(python, "-W", "error", "first.py", cwd=tmp_path)
+
+
+def test_backends_lists_both_engines(python, tmp_path):
+    said = run(python, "-m", "optshare", "backends", cwd=tmp_path)
+    assert [line for line in said.splitlines() if not line.startswith(" ")] == [
+        "tape",
+        "functional",
+    ]
+
+
+def test_the_demo_without_its_extra_says_what_to_install(python, tmp_path):
+    ran = subprocess.run(
+        [python, "-m", "optshare", "demo"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 1
+    assert "pip install 'optshare-ad[demo]'" in ran.stderr
+    assert "Traceback" not in ran.stderr

@@ -1,0 +1,58 @@
+"""What the unit tests share: both engines, a fixed seed, and pictures of models and optimizers."""
+
+import contextlib
+
+import numpy as np
+import pytest
+
+import optshare
+
+
+@pytest.fixture(params=["tape", "functional"])
+def backend(request):
+    """Each engine in turn, preferred in this context."""
+    with optshare.use(request.param):
+        yield request.param
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    optshare.seed(0)
+
+
+def _picture(model, optimizer):
+    """All the numbers of a model and its optimizer, copied."""
+    return {
+        "values": [np.array(each.stored) for each in optshare.params(model)],
+        "buffers": [np.array(each.stored) for each in optshare.buffers(model)],
+        "state": optimizer.state_dict() if optimizer is not None else None,
+    }
+
+
+@pytest.fixture
+def unchanged():
+    """A `with` that asserts that what happens inside changes no model and no optimizer."""
+
+    @contextlib.contextmanager
+    def check(model, optimizer=None):
+        before = _picture(model, optimizer)
+        yield
+        np.testing.assert_equal(_picture(model, optimizer), before)
+
+    return check
+
+
+@pytest.fixture
+def deviation():
+    """max|a - b| / max(max|a|, lr)."""
+
+    def measure(a, b, lr=0.0):
+        a, b = np.asarray(a), np.asarray(b)
+        assert a.shape == b.shape
+        assert a.dtype == b.dtype
+        if not a.size:
+            return 0.0
+        scale = max(np.max(np.abs(a)), lr)
+        return float(np.max(np.abs(a - b)) / scale) if scale else float(np.max(np.abs(b)))
+
+    return measure
