@@ -202,17 +202,21 @@ call .migrate(value) to change it
     def value(self) -> Any:
         """The array to compute with; tracked while an engine differentiates."""
         here = overlay.current()
-        return self.stored if here is None else here.read(self)
+        return self.outside() if here is None else here.read(self)
 
     @value.setter
     def value(self, array: Any) -> None:
         _refuse_inside_differentiation(self)
-        self.stored = self.fitted(array)
+        self.store(array)
         self.replaced()
 
     def outside(self) -> Any:
         """What it reads as where nothing is being differentiated."""
         return self.stored
+
+    def store(self, array: Any) -> None:
+        """Keep a new value that fits."""
+        self.stored = self.fitted(array)
 
 
 class Buffer(Box):
@@ -271,17 +275,9 @@ class Slot(Parameter):
             )
         return array
 
-    @property
-    def value(self) -> Any:
-        """The array to compute with; tracked while an engine differentiates."""
-        here = overlay.current()
-        return self.stored if here is None else here.read(self)
-
-    @value.setter
-    def value(self, array: Any) -> None:
-        _refuse_inside_differentiation(self)
+    def store(self, array: Any) -> None:
+        """Write a new value that fits into the caller's array."""
         self.stored[...] = self.fitted(array)
-        self.replaced()
 
 
 def is_array(thing: Any) -> bool:

@@ -13,6 +13,7 @@ from optshare_arrays.primitive import (
     next_level,
     plain,
     require_real,
+    unboxed,
 )
 from optshare_arrays.recompute import checkpoint, custom_vjp
 from optshare_arrays.tracked import Tracked
@@ -35,6 +36,7 @@ __all__ = [
     "plain",
     "require_real",
     "settled",
+    "unboxed",
     "value_and_grad",
     "vjp",
 ]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from optshare.extend import BaseBackend, Namespace, Pullback
 from optshare_arrays import detacher
 from optshare_arrays import ops as array_functions
-
-from optshare.extend import BaseBackend, Namespace, Pullback
 from optshare_functional import trace
 
 

@@ -6,10 +6,9 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from optshare.extend import EscapedValueError, Pullback
 from optshare_arrays import Differentiable, Primitive, Tracked, next_level
 from optshare_arrays import vjp as _vjp
-
-from optshare.extend import EscapedValueError, Pullback
 
 
 class Tracer(Tracked):

@@ -7,14 +7,14 @@ from functools import partial, wraps
 from typing import Any
 
 import numpy as np
+
+from optshare.extend import DifferentiationError, Overlay, Pullback, floating, is_array
 from optshare_arrays import checkpoint as _checkpoint
 from optshare_arrays import custom_vjp as _custom_vjp
 from optshare_arrays import grad as _grad
 from optshare_arrays import gradient as _gradient
 from optshare_arrays import ops, plain
 from optshare_arrays import value_and_grad as _value_and_grad
-
-from optshare.extend import DifferentiationError, Overlay, Pullback, floating, is_array
 from optshare_functional import trace
 from optshare_functional.backend import backend
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from optshare.extend import BaseBackend, Namespace, Overlay, Pullback
 from optshare_arrays import detacher
 from optshare_arrays import ops as array_functions
 from optshare_arrays import vjp as _vjp
-
-from optshare.extend import BaseBackend, Namespace, Overlay, Pullback
 from optshare_tape import variable
 from optshare_tape.values import Scope
 

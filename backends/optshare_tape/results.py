@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from optshare.extend import Parameter, require_scalar
 from optshare_arrays import checked_seed, own, plain, settled
 from optshare_arrays import checkpoint as _checkpoint
 from optshare_arrays import grad as _grad
 from optshare_arrays import gradient as _gradient
-
-from optshare.extend import Parameter, require_scalar
 from optshare_tape.backend import backend, vjp
 from optshare_tape.values import Scope, Value, backward, require_tracked
 from optshare_tape.variable import Recording

@@ -6,8 +6,6 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from optshare_arrays import Primitive, Tracked, next_level, plain, require_real
-
 from optshare.extend import (
     DifferentiationError,
     EscapedValueError,
@@ -17,6 +15,7 @@ from optshare.extend import (
     Suspended,
     current_overlay,
 )
+from optshare_arrays import Primitive, Tracked, next_level, plain, require_real
 
 _next_sequence = itertools.count().__next__
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from optshare_arrays import detacher, plain
-
-from optshare.extend import Overlay, Parameter, Slot, Suspended, current_overlay
+from optshare.extend import Overlay, Parameter, Slot, Suspended
+from optshare_arrays import detacher, plain, unboxed
 from optshare_tape.values import AMBIENT, Leaf, Scope
 
 
@@ -27,24 +26,9 @@ class Variable(Parameter):
     __slots__ = ()
     implicit = True
 
-    @property
-    def value(self) -> Any:
-        """The tracked value; plain inside `no_grad`."""
-        here = current_overlay()
-        return self.outside() if here is None else here.read(self)
-
-    @value.setter
-    def value(self, array: Any) -> None:
-        Parameter.value.__set__(self, array)
-
     def outside(self) -> Any:
         """A leaf of the ambient record; the plain array if frozen."""
         return self.stored if self.frozen else Leaf(self.stored, AMBIENT, self)
-
-    @property
-    def T(self) -> Any:
-        """The value with its axes reversed."""
-        return self.value.T
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -61,7 +45,7 @@ class Variable(Parameter):
 def _unboxed(argument: Any) -> Any:
     if isinstance(argument, list | tuple):
         return [_unboxed(each) for each in cast(list[Any], argument)]
-    return argument.value if isinstance(argument, Parameter) else argument
+    return unboxed(argument)
 
 
 class Recording(Overlay):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from optshare.rules.base import Arrays, Rule, decayed
 from optshare.rules.expression import sqrt
 
 
-@dataclass(frozen=True, kw_only=True)
 class Adam(Rule):
     """Adaptive moments, with epsilon outside the root as in the paper, and L2 regularisation.
 
@@ -60,7 +58,6 @@ class Adam(Rule):
         return {"exp_avg": m, "exp_avg_sq": v}, step
 
 
-@dataclass(frozen=True, kw_only=True)
 class AdamW(Adam):
     """Adam with decoupled weight decay, multiplied by lr, as in PyTorch.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, dataclass_transform
 
 import numpy as np
 
@@ -12,20 +12,19 @@ from optshare.errors import HyperparameterError, choices
 from optshare.narrowing import is_sequence
 
 Arrays = dict[str, Any]
-R = TypeVar("R", bound="Rule")
 
 
+@dataclass_transform(frozen_default=True, kw_only_default=True)
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """An element-wise update: `(state, value, gradient) -> (state, step)`.
 
-    A subclass is a frozen dataclass whose fields are the hyperparameters, with
-    the names of its state arrays and the one method `step`. A number among the
-    fields may differ from parameter to parameter; a bool or string is an option.
+    A subclass annotates its hyperparameters with their defaults, names its state
+    arrays in `state_names`, and defines the one method `step`; it becomes a
+    frozen dataclass. A number among the fields may differ from parameter to
+    parameter; a bool or string is an option.
 
-    >>> from dataclasses import dataclass
-    >>> @dataclass(frozen=True, kw_only=True)
-    ... class Sign(Rule):
+    >>> class Sign(Rule):
     ...     lr: float = 0.1
     ...     def step(self, value, gradient, state, t):
     ...         return {}, self.lr * sign(gradient)
@@ -38,6 +37,9 @@ class Rule:
     """
 
     lr: float = 1e-3
+
+    def __init_subclass__(cls) -> None:
+        dataclass(frozen=True, kw_only=True)(cls)
 
     def state_names(self) -> tuple[str, ...]:
         """The arrays that the rule keeps for a parameter; they begin as zeros."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from optshare.errors import HyperparameterError
 from optshare.rules.base import Arrays, Rule, decayed
 
 
-@dataclass(frozen=True, kw_only=True)
 class SGD(Rule):
     """Gradient descent, with momentum and L2 regularisation if asked, as in PyTorch.
 

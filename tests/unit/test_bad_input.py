@@ -4,11 +4,10 @@ import subprocess
 import sys
 
 import numpy as np
-import optshare_tape
 import pytest
-from optshare_functional.trace import Trace
 
 import optshare
+import optshare_tape
 from optshare import Parameter
 from optshare.errors import (
     DataError,
@@ -26,6 +25,7 @@ from optshare.errors import (
     UnknownBackendError,
     UnreachedParametersError,
 )
+from optshare_functional.trace import Trace
 
 
 class Stranger:

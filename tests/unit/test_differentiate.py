@@ -1,11 +1,11 @@
 import numpy as np
-import optshare_tape
 import pytest
-from optshare_arrays import Primitive
 
 import optshare
+import optshare_tape
 from optshare import Parameter, gradient, value_and_gradient
 from optshare.errors import CapabilityError, UnreachedParametersError
+from optshare_arrays import Primitive
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@ import copy
 import pickle
 
 import numpy as np
-import optshare_functional
-import optshare_tape
 import pytest
 
 import optshare
+import optshare_functional
+import optshare_tape
 from optshare import Optimizer, Parameter
 from optshare.errors import (
     DifferentiationError,

@@ -5,13 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import numpy as np
-import optshare_tape
 import pytest
-from optshare_arrays import Traceable
-from optshare_functional.trace import Trace, Tracer
-from optshare_tape.values import Value
 
 import optshare
+import optshare_tape
 from optshare import Buffer, Parameter
 from optshare.errors import (
     EscapedValueError,
@@ -19,6 +16,9 @@ from optshare.errors import (
     ParameterError,
     StaleRecordError,
 )
+from optshare_arrays import Traceable
+from optshare_functional.trace import Trace, Tracer
+from optshare_tape.values import Value
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ from functools import reduce
 
 import numpy as np
 import pytest
-from optshare_functional import grad
-from optshare_tape import Variable, back, differentiate, gradient, no_grad, value
 
 import optshare
 from optshare import Parameter, minibatch, nll, params
+from optshare_functional import grad
+from optshare_tape import Variable, back, differentiate, gradient, no_grad, value
 
 
 @pytest.fixture

@@ -3,9 +3,10 @@
 import autograd
 import autograd.numpy as anp
 import numpy as np
+import pytest
+
 import optshare_functional
 import optshare_tape
-import pytest
 from optshare_arrays import ops
 
 

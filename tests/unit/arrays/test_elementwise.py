@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+
 from optshare_arrays import ops
 
 ANYWHERE = np.array([[-2.3, -1.0, -0.25], [0.5, 1.0, 1.7]])

@@ -3,6 +3,7 @@
 import autograd.numpy as anp
 import numpy as np
 import pytest
+
 from optshare_arrays import ops
 
 X = np.array([[-3.0, -1.0, -0.2], [0.3, 1.0, 2.5]])

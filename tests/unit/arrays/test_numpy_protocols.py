@@ -5,9 +5,9 @@ import copy
 import autograd.numpy as anp
 import numpy as np
 import pytest
-from optshare_arrays import ops
 
 from optshare.errors import ImplicitUnwrapError, InPlaceError, NoDerivativeError
+from optshare_arrays import ops
 
 X = np.array([[0.3, 1.2, 0.7], [2.0, 0.9, 1.6]])
 Y = np.array([0.4, 1.1, 3.0])

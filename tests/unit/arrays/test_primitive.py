@@ -1,14 +1,14 @@
 """Primitives, levels and the casting of cotangents."""
 
 import numpy as np
+import pytest
+
 import optshare_arrays
 import optshare_functional
 import optshare_tape
-import pytest
+from optshare.errors import EscapedValueError, NoDerivativeError
 from optshare_arrays import Primitive, Traceable, next_level, ops, own, plain
 from optshare_arrays.namespace import __all__ as names
-
-from optshare.errors import EscapedValueError, NoDerivativeError
 
 
 class Wrapped(Traceable):

@@ -2,11 +2,12 @@
 
 import autograd.numpy as anp
 import numpy as np
-import optshare_functional
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+
+import optshare_functional
 from optshare_arrays import ops
 
 

@@ -1,14 +1,14 @@
 """checkpoint and custom_vjp, on both engines."""
 
 import numpy as np
+import pytest
+
 import optshare_functional
 import optshare_tape
-import pytest
-from optshare_arrays import ops
-from optshare_functional import custom_vjp
-
 from optshare import Buffer, Dropout, Parameter
 from optshare.errors import DifferentiationError, ParameterError
+from optshare_arrays import ops
+from optshare_functional import custom_vjp
 
 X = np.array([0.3, -1.2, 0.7])
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+
 from optshare_arrays import ops
 
 X = np.array([[[0.3, -1.2], [2.0, 0.7], [-0.4, 1.1]], [[0.9, 0.2], [-2.1, 1.5], [0.6, -0.8]]])

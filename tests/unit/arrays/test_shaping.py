@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+
 from optshare_arrays import ops
 
 X = np.linspace(-1.0, 2.0, 24).reshape(2, 3, 4)

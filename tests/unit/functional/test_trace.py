@@ -5,12 +5,12 @@ from threading import Barrier
 
 import numpy as np
 import pytest
-from optshare_arrays import Traceable, ops
-from optshare_functional import grad, gradient, value_and_grad, vjp
 
 import optshare
 from optshare import Buffer, Parameter
 from optshare.errors import EscapedValueError, UnreachedParametersError
+from optshare_arrays import Traceable, ops
+from optshare_functional import grad, gradient, value_and_grad, vjp
 
 X = np.array([0.3, -1.2, 0.7])
 

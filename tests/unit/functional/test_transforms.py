@@ -3,10 +3,14 @@
 from collections import namedtuple
 
 import numpy as np
-import optshare_functional
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import optshare
+import optshare_functional
+from optshare import Buffer, Dropout, Parameter
+from optshare.errors import DifferentiationError, NonScalarLossError, OptshareError
 from optshare_arrays import Traceable, ops
 from optshare_functional import (
     checkpoint,
@@ -20,10 +24,6 @@ from optshare_functional import (
     value_and_grad,
     vjp,
 )
-
-import optshare
-from optshare import Buffer, Dropout, Parameter
-from optshare.errors import DifferentiationError, NonScalarLossError, OptshareError
 
 X = np.array([0.3, -1.2, 0.7])
 A = np.array([[2.0, -1.0, 0.5], [0.3, 1.0, 4.0]])

@@ -1,7 +1,6 @@
 import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -21,7 +20,6 @@ from optshare.rules.expression import maximum, minimum, sign, sqrt, where
 def rule(step, *states):
     """A rule of a step function, with these states."""
 
-    @dataclass(frozen=True, kw_only=True)
     class Made(Rule):
         lr: float = 0.1
 

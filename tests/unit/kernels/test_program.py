@@ -1,5 +1,3 @@
-from dataclasses import dataclass
-
 import pytest
 
 import optshare
@@ -89,7 +87,6 @@ def test_the_host_takes_the_numbers_of_the_rule_it_is_given():
 
 
 def test_a_rule_that_forgets_a_state_is_told_which():
-    @dataclass(frozen=True, kw_only=True)
     class Forgetful(Rule):
         def state_names(self):
             return ("kept", "lost")
@@ -102,7 +99,6 @@ def test_a_rule_that_forgets_a_state_is_told_which():
 
 
 def test_a_new_state_must_be_an_array():
-    @dataclass(frozen=True, kw_only=True)
     class Scalar(Rule):
         def state_names(self):
             return ("product",)
@@ -115,7 +111,6 @@ def test_a_new_state_must_be_an_array():
 
 
 def test_a_rule_that_branches_on_an_array_is_told_to_use_where():
-    @dataclass(frozen=True, kw_only=True)
     class Branching(Rule):
         def step(self, value, gradient, state, t):
             return {}, gradient if gradient > 0 else -gradient

@@ -2,10 +2,10 @@ import copy
 import pickle
 
 import numpy as np
-import optshare_tape
 import pytest
 
 import optshare
+import optshare_tape
 from optshare import Dropout, Parameter
 from optshare.errors import HyperparameterError
 

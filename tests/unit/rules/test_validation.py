@@ -1,4 +1,4 @@
-from dataclasses import FrozenInstanceError, dataclass
+from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
@@ -9,7 +9,6 @@ from optshare.errors import HyperparameterError
 from optshare.rules.base import decayed
 
 
-@dataclass(frozen=True, kw_only=True)
 class Custom(Rule):
     lr: float = 0.1
     power: float = 2.0

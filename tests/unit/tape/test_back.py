@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from optshare_tape import Variable, back, differentiate, grad, record, value
 
 import optshare
 from optshare import Parameter
@@ -13,6 +12,7 @@ from optshare.errors import (
     NonScalarLossError,
     StaleRecordError,
 )
+from optshare_tape import Variable, back, differentiate, grad, record, value
 
 
 def test_gradients_accumulate_until_they_are_zeroed():

@@ -4,15 +4,15 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import numpy as np
-import optshare_functional
-import optshare_tape
 import pytest
-from optshare_arrays import Traceable, ops
-from optshare_tape import Variable, back, checkpoint, differentiate, grad, gradient, record, value
 
 import optshare
+import optshare_functional
+import optshare_tape
 from optshare import Buffer, Dropout, Parameter
 from optshare.errors import NonScalarLossError, OptshareError, UnreachedParametersError
+from optshare_arrays import Traceable, ops
+from optshare_tape import Variable, back, checkpoint, differentiate, grad, gradient, record, value
 
 
 def test_a_result_holds_the_value_and_the_gradients():

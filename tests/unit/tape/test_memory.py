@@ -6,15 +6,15 @@ import tracemalloc
 import weakref
 
 import numpy as np
+import pytest
+
+import optshare
 import optshare_functional
 import optshare_tape
-import pytest
+from optshare import Parameter
 from optshare_arrays import Primitive, Tracked, ops
 from optshare_functional.trace import Trace
 from optshare_tape import Variable, back, checkpoint, differentiate, gradient, record
-
-import optshare
-from optshare import Parameter
 
 ENGINES = [optshare_tape, optshare_functional]
 

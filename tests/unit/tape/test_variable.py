@@ -5,12 +5,12 @@ import pickle
 
 import numpy as np
 import pytest
-from optshare_arrays import Traceable
-from optshare_tape import Variable, back, differentiate, gradient, no_grad, record, value
 
 import optshare
 from optshare import Parameter
 from optshare.errors import DifferentiationError, InPlaceError, ParameterError
+from optshare_arrays import Traceable
+from optshare_tape import Variable, back, differentiate, gradient, no_grad, record, value
 
 
 def test_integers_become_floats():
