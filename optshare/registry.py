@@ -51,6 +51,8 @@ class Registry:
         self._claims: dict[type, tuple[str, ...]] = {}
         self._resolved: dict[tuple[str | None, tuple[type, ...]], Backend] = {}
         self._chosen: Use | None = None
+        self._named: str | None = None
+        self._asked = False
         self._here: contextvars.ContextVar[str | None] = contextvars.ContextVar(
             "backend", default=None
         )
@@ -152,13 +154,15 @@ class Registry:
         return self._chosen
 
     def _first(self) -> str | None:
-        named = os.environ.get(VARIABLE)
-        if named and named not in self._backends:
+        if not self._asked:
+            named = os.environ.get(VARIABLE) or None
             try:
-                self.load(named)
+                if named is not None:
+                    self.load(named)
             except BackendError as error:
                 raise type(error)(f"{VARIABLE}={named}: {error}") from error
-        return named or None
+            self._named, self._asked = named, True
+        return self._named
 
     def preferred(self) -> str | None:
         """The backend to prefer here: this context's, else the process's."""

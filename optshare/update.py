@@ -10,12 +10,12 @@ from optshare import registry
 from optshare.binding import Binding, Pairs
 from optshare.errors import GradientShapeError, ParameterError
 from optshare.kernels import numpy as numpy_kernel
-from optshare.kernels.program import program_of
+from optshare.kernels.program import Program, program_of
 from optshare.kernels.reference import evaluate
 from optshare.narrowing import is_numpy
 from optshare.state import IdentityStore, ParameterState, working_dtype
 
-Scalars = dict[tuple[int, int], dict[str, float]]
+Prepared = dict[tuple[int, int], tuple[Program, dict[str, float]]]
 
 
 def apply(binding: Binding, store: IdentityStore, pairs: Pairs) -> None:
@@ -30,10 +30,10 @@ def apply(binding: Binding, store: IdentityStore, pairs: Pairs) -> None:
         if gradient is not None and not key.frozen
     ]
     ready = _apart(ready)
-    scalars: Scalars = {}
+    prepared: Prepared = {}
     with np.errstate(all="ignore"):
         for key, gradient in ready:
-            _update(key, gradient, store[key], scalars)
+            _update(key, gradient, store[key], prepared)
 
 
 def _apart(ready: Pairs) -> Pairs:
@@ -49,16 +49,17 @@ def _is_or_views(gradient: Any, written: set[int]) -> bool:
     return id(gradient) in written or id(getattr(gradient, "base", None)) in written
 
 
-def _update(key: Any, gradient: Any, state: ParameterState, cache: Scalars) -> None:
+def _update(key: Any, gradient: Any, state: ParameterState, cache: Prepared) -> None:
     value = key.stored
     backend = registry.owner(value)
     working = working_dtype(value)
     state.fit(value, lambda like: backend.ops.zeros_like(like, dtype=working), working)
-    program = program_of(state.rule)
     place = id(state.rule), state.t + 1
     if place not in cache:
-        cache[place] = program.host(state.rule, state.t + 1)
-    given = value, gradient, state.arrays, cache[place], working
+        recorded = program_of(state.rule)
+        cache[place] = recorded, recorded.host(state.rule, state.t + 1)
+    program, scalars = cache[place]
+    given = value, gradient, state.arrays, scalars, working
     if is_numpy(value):
         numpy_kernel.apply(program, *given)
         key.replaced()
