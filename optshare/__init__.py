@@ -36,6 +36,7 @@ from optshare.layers import (
     tanh,
 )
 from optshare.losses import accuracy, crossentropy, mse, nll
+from optshare.moving import to
 from optshare.optimizer import Optimizer
 from optshare.overlay import propagate, recording
 from optshare.parameter import Buffer, Parameter
@@ -86,6 +87,7 @@ __all__ = [
     "softplus",
     "tanh",
     "thaw",
+    "to",
     "use",
     "value_and_gradient",
 ]

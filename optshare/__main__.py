@@ -6,11 +6,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from optshare import registry
-from optshare.backend import Capabilities
+from optshare.backend import Backend, Capabilities
 from optshare.errors import OptshareError
 from optshare.narrowing import is_sequence
 
@@ -73,9 +74,8 @@ def demo(engines: Sequence[str], epochs: int, picture: str) -> None:
     _require_picture(Path(picture))
     names = list(dict.fromkeys(engines)) or _engines()
     for name in names:
-        registry.load(name)
-        if name not in registry.claimants(np.ndarray):
-            raise OptshareError(f"backend {name!r} claims no NumPy arrays; the digits are such")
+        if not _computes(registry.load(name)):
+            raise OptshareError(f"backend {name!r} does not claim the arrays that its ops makes")
     digits = show.load_digits()
     print(f"{len(digits.train_x)} digits to train on, {len(digits.test_x)} to test on")
     runs: list[show.Run] = []
@@ -89,9 +89,18 @@ def demo(engines: Sequence[str], epochs: int, picture: str) -> None:
 
 
 def _engines() -> list[str]:
-    """The backends for NumPy arrays that load."""
-    available = {name for name, each in registry.report().items() if not isinstance(each, str)}
-    return [name for name in registry.claimants(np.ndarray) if name in available]
+    """The backends that load and can train."""
+    available = [name for name, each in registry.report().items() if not isinstance(each, str)]
+    return [name for name in available if _computes(registry.load(name))]
+
+
+def _computes(backend: Backend) -> bool:
+    """Whether a backend makes arrays of NumPy's its own."""
+    try:
+        array: Any = backend.ops.asarray(np.zeros(1))
+    except Exception:  # whatever a stranger's function raises
+        return False
+    return backend.name in registry.claimants(array.__class__)
 
 
 def _require_picture(path: Path) -> None:

@@ -6,8 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NoReturn, Protocol
 
+import numpy as np
+
 from optshare.errors import CapabilityError, NonScalarLossError, UnreachedParametersError
 from optshare.namespace.protocol import Namespace
+from optshare.narrowing import is_numpy
 from optshare.overlay import Overlay, current
 from optshare.parameter import is_array
 from optshare.tree import keyed
@@ -16,7 +19,7 @@ Pullback = Callable[[Any], Sequence[Any]]
 
 
 class Backend(Protocol):
-    """Three verbs, and the functions of one engine.
+    """Three verbs, the functions of one engine, and the seam to its memory.
 
     Which types of array it claims stands in its description, so that asking
     does not load it.
@@ -37,6 +40,14 @@ class Backend(Protocol):
 
     def update(self, key: Any, new_value: Any) -> None:
         """Write a new value back; knows no rule."""
+        ...
+
+    def host_view(self, array: Any) -> np.ndarray[Any, Any] | None:
+        """The same memory as an array of NumPy's that may be written; `None` if it has none."""
+        ...
+
+    def written(self, array: Any) -> None:
+        """Take note that the memory behind an array was written."""
         ...
 
 
@@ -119,6 +130,13 @@ class BaseBackend:
     def detacher(self) -> Callable[[Any], Any]:
         """A function that strips from a value what the engine tracks from now on."""
         return self.ops.stop_gradient
+
+    def host_view(self, array: Any) -> np.ndarray[Any, Any] | None:
+        """The same memory as an array of NumPy's that may be written; `None` if it has none."""
+        return array if is_numpy(array) else None
+
+    def written(self, array: Any) -> None:
+        """Take note that the memory behind an array was written."""
 
     def record(self) -> Overlay:
         """A context in which Parameters are tracked, for a later backward pass."""

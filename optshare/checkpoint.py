@@ -8,10 +8,10 @@ import numpy as np
 
 from optshare.binding import Binding
 from optshare.errors import CheckpointError, HyperparameterError
-from optshare.narrowing import is_dict, is_numpy, is_sequence
+from optshare.narrowing import is_dict, is_sequence
 from optshare.registry import owner
 from optshare.rules.base import Rule
-from optshare.state import IdentityStore, ParameterState, working_dtype
+from optshare.state import IdentityStore, ParameterState, dtype_name
 from optshare.tree import Named
 
 FORMAT = "optshare.optimizer.1"
@@ -30,11 +30,11 @@ def _saved_one(entry: Named, state: ParameterState) -> dict[str, Any]:
     return {
         "aliases": list(entry.aliases),
         "shape": tuple(entry.key.shape),
-        "dtype": str(entry.key.dtype),
+        "dtype": dtype_name(entry.key.dtype),
         "rule": type(state.rule).__name__,
         "hyperparameters": state.rule.hyperparameters(),
         "t": state.t,
-        "arrays": {name: np.array(each) for name, each in state.arrays.items()},
+        "arrays": {name: np.array(np.asarray(each)) for name, each in state.arrays.items()},
     }
 
 
@@ -71,7 +71,7 @@ def _restored_one(entry: Named, rule: Rule, data: dict[str, Any]) -> ParameterSt
     _require_same(entry, "aliases", list(data["aliases"]), list(entry.aliases))
     _require_same(entry, "rule", data["rule"], type(rule).__name__)
     _require_same(entry, "shape", tuple(data["shape"]), tuple(entry.key.shape))
-    _require_same(entry, "dtype", data["dtype"], str(entry.key.dtype))
+    _require_same(entry, "dtype", data["dtype"], dtype_name(entry.key.dtype))
     hyperparameters = {
         name: tuple(each) if is_sequence(each) else each
         for name, each in data["hyperparameters"].items()
@@ -90,11 +90,17 @@ def _restored_one(entry: Named, rule: Rule, data: dict[str, Any]) -> ParameterSt
 
 def _array(entry: Named, name: str, data: Any) -> Any:
     try:
-        array = np.array(data, working_dtype(entry.key))
+        array = np.array(data, _saved_dtype(entry))
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{entry.path!r}: {name} is no array: {error}") from error
     _require_same(entry, f"shape of {name}", array.shape, tuple(entry.key.shape))
-    return array if is_numpy(entry.key.stored) else owner(entry.key.stored).ops.asarray(array)
+    backend, value = owner(entry.key.stored), entry.key.stored
+    return array if backend.host_view(value) is not None else backend.ops.asarray(array)
+
+
+def _saved_dtype(entry: Named) -> str:
+    name = dtype_name(entry.key.dtype)
+    return "float32" if "float16" in name else name
 
 
 def _require_same(entry: Named, what: str, given: Any, wanted: Any) -> None:

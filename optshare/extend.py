@@ -37,7 +37,7 @@ from optshare.namespace.protocol import NN, Namespace, Random
 from optshare.operators import Operators
 from optshare.overlay import Overlay, Suspended
 from optshare.overlay import current as current_overlay
-from optshare.parameter import Box, Parameter, Slot, floating, is_array
+from optshare.parameter import Box, Parameter, floating, is_array
 from optshare.selection import Selection
 from optshare.tree import leaves, params
 
@@ -64,7 +64,6 @@ __all__ = [
     "Pullback",
     "Random",
     "Selection",
-    "Slot",
     "StaleRecordError",
     "Suspended",
     "complete",

@@ -72,9 +72,9 @@ def crossentropy(
     if not 0 <= label_smoothing <= 1:
         raise HyperparameterError(f"label_smoothing must be in [0, 1], not {label_smoothing!r}")
     ops = namespace_of(scores)
-    labels = _checked(labels, scores)
+    places = ops.asarray(_checked(labels, scores)[..., None])
     logs = ops.nn.log_softmax(scores)
-    losses = -ops.squeeze(ops.take_along_axis(logs, labels[..., None], axis=-1), axis=-1)
+    losses = -ops.squeeze(ops.take_along_axis(logs, places, axis=-1), axis=-1)
     if label_smoothing:
         even = -ops.mean(logs, axis=-1)
         losses = (1 - label_smoothing) * losses + label_smoothing * even

@@ -10,7 +10,7 @@ import numpy as np
 
 from optshare import overlay
 from optshare.errors import ImplicitUnwrapError, InPlaceError, ParameterError
-from optshare.narrowing import is_numpy
+from optshare.narrowing import is_numpy, is_sequence
 from optshare.operators import Operators
 
 
@@ -21,6 +21,8 @@ class Box(Operators):
     __array_ufunc__ = None  # ndarray @ box becomes box.__rmatmul__
     implicit: ClassVar[bool] = False
     """Whether functions of arrays may take it as it is, instead of its `.value`."""
+    transient: ClassVar[bool] = False
+    """Whether it stands for an array of the caller's, so that recording passes it over."""
 
     def __init__(self, array: Any, dtype: Any = None) -> None:
         self.stored: Any = self.admitted(array, dtype)
@@ -142,6 +144,14 @@ class Box(Operators):
             f"pass p.value instead"
         )
 
+    @classmethod
+    def __torch_function__(
+        cls, function: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        given: dict[str, Any] = kwargs or {}
+        values = {name: _unboxed(each) for name, each in given.items()}
+        return function(*map(_unboxed, args), **values)
+
     def __array_function__(
         self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any
     ) -> NoReturn:
@@ -149,6 +159,12 @@ class Box(Operators):
             f"numpy.{function.__name__} would unwrap this {type(self).__name__} and lose its "
             f"gradient; pass p.value instead"
         )
+
+
+def _unboxed(thing: Any) -> Any:
+    if is_sequence(thing):
+        return type(thing)(map(_unboxed, thing))
+    return thing.value if isinstance(thing, Box) else thing
 
 
 class Parameter(Box):
@@ -260,6 +276,7 @@ class Slot(Parameter):
     """
 
     __slots__ = ()
+    transient = True
 
     @staticmethod
     def admitted(array: Any, dtype: Any = None) -> Any:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from optshare.narrowing import is_numpy
 from optshare.rules.base import Rule
 
 
@@ -43,19 +44,25 @@ class ParameterState:
             )
         super().__setattr__(name, value)
 
-    def fit(self, value: Any, zeros: Callable[[Any], Any], working: Any) -> None:
-        """Make the arrays fit a value: allocate, convert to its dtype, or start again."""
-        names = self.rule.state_names()
+    def fit(self, value: Any, ops: Any, working: Any) -> None:
+        """Make the arrays fit a value: allocate, convert, bring them over, or start again.
+
+        Args:
+            value: the parameter's array, in the memory where its state belongs.
+            ops: the array functions of that memory.
+            working: the dtype of the state.
+        """
         if self.shape not in (None, tuple(value.shape)):
             self.arrays, self.t = {}, 0
         self.shape = tuple(value.shape)
-        self.arrays = {name: self.arrays[name] for name in names if name in self.arrays}
-        for name in names:
-            old = self.arrays.get(name)
-            if old is None:
-                self.arrays[name] = zeros(value)
-            elif old.dtype != working:
-                self.arrays[name] = old.astype(working)
+        old, self.arrays = self.arrays, {}
+        for name in self.rule.state_names():
+            array = old.get(name)
+            if array is None:
+                array = ops.zeros_like(value, dtype=working)
+            elif is_numpy(array) != is_numpy(value):
+                array = ops.asarray(np.asarray(array))
+            self.arrays[name] = array if array.dtype == working else ops.astype(array, working)
 
     def __repr__(self) -> str:
         return f"ParameterState({self.rule!r}, t={self.t}, arrays={sorted(self.arrays)})"
@@ -113,6 +120,17 @@ class IdentityStore:
         return IdentityStore, (self.items(),)
 
 
-def working_dtype(value: Any) -> Any:
+def dtype_name(dtype: Any) -> str:
+    """The Array API standard's name of an engine's dtype.
+
+    >>> dtype_name(np.dtype("float32"))
+    'float32'
+    """
+    return str(dtype).rpartition(".")[2]
+
+
+def working_dtype(value: Any, ops: Any) -> Any:
     """The dtype that a rule computes and keeps its state in: float32 for half precision."""
-    return np.float32 if value.dtype == np.float16 else value.dtype
+    if "float16" not in dtype_name(value.dtype):
+        return value.dtype
+    return getattr(ops, "float32", np.float32)

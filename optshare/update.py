@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from optshare import registry
+from optshare.backend import Backend
 from optshare.binding import Binding, Pairs
 from optshare.errors import GradientShapeError, ParameterError
 from optshare.kernels import numpy as numpy_kernel
 from optshare.kernels.program import Program, program_of
 from optshare.kernels.reference import evaluate
-from optshare.narrowing import is_numpy
+from optshare.parameter import is_array
 from optshare.state import IdentityStore, ParameterState, working_dtype
 
 Prepared = dict[tuple[int, int], tuple[Program, dict[str, float]]]
+
+
+class Job(NamedTuple):
+    """One parameter to update."""
+
+    key: Any
+    backend: Backend
+    view: Any
+    """The parameter's memory as an array of NumPy's, or `None`."""
+    gradient: Any
+    """In NumPy's memory if the parameter is, else the engine's array."""
 
 
 def apply(binding: Binding, store: IdentityStore, pairs: Pairs) -> None:
@@ -24,72 +36,81 @@ def apply(binding: Binding, store: IdentityStore, pairs: Pairs) -> None:
     Raises:
         GradientShapeError: before anything is changed.
     """
-    ready = [
-        (key, _fitting(binding, key, gradient))
+    jobs = [
+        _job(binding, key, gradient)
         for key, gradient in pairs
         if gradient is not None and not key.frozen
     ]
-    ready = _apart(ready)
+    written = {id(job.view) for job in jobs if job.view is not None}
     prepared: Prepared = {}
     with np.errstate(all="ignore"):
-        for key, gradient in ready:
-            _update(key, gradient, store[key], prepared)
+        for job in [_apart(job, written) for job in jobs]:
+            _update(job, store[job.key], prepared)
 
 
-def _apart(ready: Pairs) -> Pairs:
-    """The pairs, with copies of gradients that are arrays of parameters about to be written."""
-    written = {id(key.stored) for key, _ in ready}
-    return [
-        (key, gradient.copy() if _is_or_views(gradient, written) else gradient)
-        for key, gradient in ready
-    ]
+def _apart(job: Job, written: set[int]) -> Job:
+    """The job, with a copy of a gradient that is the array of a parameter about to be written."""
+    gradient = job.gradient
+    shared = id(gradient) in written or id(getattr(gradient, "base", gradient)) in written
+    return job._replace(gradient=gradient.copy()) if shared else job
 
 
-def _is_or_views(gradient: Any, written: set[int]) -> bool:
-    return id(gradient) in written or id(getattr(gradient, "base", None)) in written
-
-
-def _update(key: Any, gradient: Any, state: ParameterState, cache: Prepared) -> None:
-    value = key.stored
-    backend = registry.owner(value)
-    working = working_dtype(value)
-    state.fit(value, lambda like: backend.ops.zeros_like(like, dtype=working), working)
-    place = id(state.rule), state.t + 1
-    if place not in cache:
-        recorded = program_of(state.rule)
-        cache[place] = recorded, recorded.host(state.rule, state.t + 1)
-    program, scalars = cache[place]
-    given = value, gradient, state.arrays, scalars, working
-    if is_numpy(value):
+def _update(job: Job, state: ParameterState, prepared: Prepared) -> None:
+    on_host = job.view is not None
+    value, ops = (job.view, np) if on_host else (job.key.stored, job.backend.ops)
+    working = working_dtype(value, ops)
+    state.fit(value, ops, working)
+    program, scalars = _prepared(state, prepared)
+    given = value, job.gradient, state.arrays, scalars, working
+    if on_host:
         numpy_kernel.apply(program, *given)
-        key.replaced()
+        job.backend.written(job.key.stored)
+        job.key.replaced()
     else:
-        state.arrays, new = evaluate(program, backend.ops, *given)
-        backend.update(key, new)
+        state.arrays, new = evaluate(program, job.backend.ops, *given)
+        job.backend.update(job.key, new)
     state.t += 1
 
 
-def _fitting(binding: Binding, key: Any, gradient: Any) -> Any:
-    """The gradient as an array that fits its parameter."""
-    value = key.stored
-    array = _as_numpy(binding, key, gradient) if is_numpy(value) else gradient
-    if tuple(array.shape) != tuple(value.shape):
+def _prepared(state: ParameterState, prepared: Prepared) -> tuple[Program, dict[str, float]]:
+    """The program of a rule and its scalars, once for all parameters of one rule and step."""
+    place = id(state.rule), state.t + 1
+    if place not in prepared:
+        program = program_of(state.rule)
+        prepared[place] = program, program.host(state.rule, state.t + 1)
+    return prepared[place]
+
+
+def _job(binding: Binding, key: Any, gradient: Any) -> Job:
+    """What to update, checked."""
+    backend, path = registry.owner(key.stored), binding.path(key)
+    view = backend.host_view(key.stored)
+    if view is not None:
+        gradient = _on_host(path, backend, gradient)
+    shape = tuple(key.stored.shape)
+    if tuple(gradient.shape) != shape:
         raise GradientShapeError(
-            f"the gradient of {binding.path(key)!r} has shape {tuple(array.shape)}, "
-            f"the parameter {tuple(value.shape)}"
+            f"the gradient of {path!r} has shape {tuple(gradient.shape)}, the parameter {shape}"
         )
-    if is_numpy(value):
-        _require_numbers(binding.path(key), value, array)
-    return array
+    if view is not None:
+        _require_numbers(path, view, gradient)
+    return Job(key, backend, view, gradient)
 
 
-def _as_numpy(binding: Binding, key: Any, gradient: Any) -> Any:
+def _on_host(path: str, backend: Backend, gradient: Any) -> Any:
+    """A gradient as an array of NumPy's."""
+    if is_array(gradient) and type(gradient).__module__ != "numpy":
+        view = backend.host_view(gradient)
+        if view is None:
+            raise GradientShapeError(
+                f"the gradient of {path!r}, {type(gradient).__name__} of {gradient.dtype}, "
+                f"cannot be read as an array in host memory; convert it"
+            )
+        return view
     try:
         return np.asarray(gradient)
     except ValueError as error:
-        raise GradientShapeError(
-            f"the gradient of {binding.path(key)!r} is no array: {error}"
-        ) from error
+        raise GradientShapeError(f"the gradient of {path!r} is no array: {error}") from error
 
 
 def _require_numbers(path: str, value: Any, gradient: Any) -> None:

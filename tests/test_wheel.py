@@ -11,7 +11,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ["optshare", "optshare_arrays", "optshare_tape", "optshare_functional"]
+PACKAGES = [
+    "optshare",
+    "optshare_arrays",
+    "optshare_tape",
+    "optshare_functional",
+    "optshare_torch",
+]
 
 pytestmark = pytest.mark.slow
 
@@ -66,7 +72,7 @@ def test_the_wheel_has_the_packages_their_types_and_nothing_else(wheel):
     }
 
 
-def test_the_wheel_has_both_entry_points_and_the_licence(wheel):
+def test_the_wheel_has_the_entry_points_and_the_licence(wheel):
     archive = zipfile.ZipFile(wheel)
     folder = next(each.partition("/")[0] for each in archive.namelist() if ".dist-info/" in each)
     found = ConfigParser()
@@ -74,6 +80,7 @@ def test_the_wheel_has_both_entry_points_and_the_licence(wheel):
     assert dict(found["optshare"]) == {
         "tape": "optshare_tape.plugin",
         "functional": "optshare_functional.plugin",
+        "torch": "optshare_torch.plugin",
     }
     assert f"{folder}/licenses/LICENSE" in archive.namelist()
     metadata = archive.read(f"{folder}/METADATA").decode()
@@ -98,12 +105,11 @@ def test_the_first_code_of_the_readme_runs(python, tmp_path):
     run(python, "-W", "error", "first.py", cwd=tmp_path)
 
 
-def test_backends_lists_both_engines(python, tmp_path):
+def test_backends_lists_the_engines_and_why_torch_is_missing(python, tmp_path):
     said = run(python, "-m", "optshare", "backends", cwd=tmp_path)
-    assert [line for line in said.splitlines() if not line.startswith(" ")] == [
-        "tape",
-        "functional",
-    ]
+    names = [line for line in said.splitlines() if not line.startswith(" ")]
+    assert names == ["tape", "functional", "torch"]
+    assert "unavailable: optshare-ad 0.1.0: ModuleNotFoundError: No module named 'torch'" in said
 
 
 def test_the_demo_without_its_extra_says_what_to_install(python, tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from optshare.extend import Overlay, Parameter, Slot, Suspended
+from optshare.extend import Overlay, Parameter, Suspended
 from optshare_arrays import detacher, plain, unboxed
 from optshare_tape.values import AMBIENT, Leaf, Scope
 
@@ -60,7 +60,7 @@ class Recording(Overlay):
 
     def read(self, box: Any) -> Any:
         """The leaf of a Parameter, one for each version of it."""
-        if box.frozen or isinstance(box, Slot):  # a slot belongs to a differentiation inside
+        if box.frozen or box.transient:
             return self.read_outside(box)
         leaf = self._leaves.get(box)
         if leaf is None or leaf.version != box.version:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 import optshare
-from optshare.demo.digits import Digits
+from optshare import registry
+from optshare.demo.digits import Digits, require
 
 EPOCHS = 20
 COMPARED_AFTER = 5
@@ -49,10 +50,12 @@ def train(
     backend: str, digits: Digits, epochs: int = EPOCHS, tick: Callable[[], object] = lambda: None
 ) -> Run:
     """Train the model on one backend; `tick` is called after each epoch."""
-    model = build()
+    model = optshare.to(build(), backend)
+    arrays = [registry.load(backend).ops.asarray(each) for each in digits]
+    train_x, train_y, test_x, test_y = arrays
     opt = optshare.Adam(model, lr=LR)
     order = np.random.default_rng(SEED)
-    batches = optshare.minibatch(digits.train_x, digits.train_y, BATCH, shuffle=True, rng=order)
+    batches = optshare.minibatch(train_x, train_y, BATCH, shuffle=True, rng=order)
 
     def loss(x: Any, y: Any) -> Any:
         return optshare.nll(model(x), y)
@@ -60,16 +63,21 @@ def train(
     losses: list[float] = []
     compared: Snapshot = []
     started = time.perf_counter()
-    with optshare.use(backend):
+    with optshare.use(backend), _one_thread():
         for epoch in range(1, epochs + 1):
-            steps = [opt.step(loss, x, y) for x, y in batches]
+            steps = [float(opt.step(loss, x, y)) for x, y in batches]
             losses.append(float(np.mean(steps)))
             if epoch == min(COMPARED_AFTER, epochs):
-                compared = [np.array(p.value) for p in optshare.params(model)]
+                compared = [np.array(np.asarray(p.value)) for p in optshare.params(model)]
             tick()
         seconds = time.perf_counter() - started
-        accuracy = optshare.accuracy(model(digits.test_x), digits.test_y)
+        accuracy = optshare.accuracy(model(test_x), test_y)
     return Run(backend, losses, accuracy, seconds, compared)
+
+
+def _one_thread() -> Any:
+    """A `with` of one thread for every library, so that their seconds compare."""
+    return require("threadpoolctl").threadpool_limits(1)
 
 
 def deviation(one: Snapshot, other: Snapshot, lr: float = LR) -> float:

@@ -72,7 +72,7 @@ def test_an_unknown_command_is_refused_with_the_choices(run):
 
 def test_backends_lists_each_with_its_capabilities(run):
     found = blocks(run("backends").stdout)
-    assert list(found) == ["tape", "functional"]
+    assert list(found) == ["tape", "functional", "torch"]
     assert found["tape"] == [
         "vjp: yes",
         "higher_order: yes",
@@ -89,7 +89,7 @@ def test_backends_lists_strangers_and_the_reasons_of_the_unavailable(run, site):
     site.plugin("absent", "import no_such_framework")
     site.backend("heavy", engine=BROKEN_ENGINE)
     found = blocks(run("backends", site=site).stdout)
-    assert set(found) == {"tape", "functional", "acme", "absent", "heavy"}
+    assert set(found) == {"tape", "functional", "torch", "acme", "absent", "heavy"}
     assert found["absent"] == [
         "unavailable: absent 1.0: ModuleNotFoundError: No module named 'no_such_framework'"
     ]

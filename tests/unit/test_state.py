@@ -135,7 +135,7 @@ def test_an_unknown_attribute_of_a_state_names_the_choices():
     [(np.float16, np.float32), (np.float32, np.float32), (np.float64, np.float64)],
 )
 def test_half_precision_keeps_its_state_in_single_precision(dtype, working):
-    assert working_dtype(np.zeros(1, dtype)) == working
+    assert working_dtype(np.zeros(1, dtype), np) == working
     p = Parameter(np.ones(2, dtype))
     opt = optshare.Adam([p])
     opt.update(p, np.ones(2, dtype))

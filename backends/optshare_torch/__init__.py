@@ -1,0 +1,1 @@
+"""PyTorch behind optshare's door: shared layers and optimizers on `torch.Tensor`."""

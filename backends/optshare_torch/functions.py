@@ -1,0 +1,50 @@
+"""PyTorch's functions under the Array API standard's names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import array_api_compat.torch as _torch_namespace
+import torch
+
+from optshare.extend import Namespace, complete
+
+xp: Any = _torch_namespace  # its functions are not annotated
+
+
+class Functions:
+    """The standard's functions, from array-api-compat, with those that differ."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(xp, name)
+
+    @staticmethod
+    def stop_gradient(x: Any) -> Any:
+        """The tensor without its record."""
+        return x.detach() if isinstance(x, torch.Tensor) else x
+
+    @staticmethod
+    def logsumexp(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+        """log(sum(exp(x))) over axes."""
+        axes = tuple(range(x.ndim)) if axis is None else axis
+        return torch.logsumexp(x, axes, keepdims)
+
+
+class Neural:
+    """The neural functions that PyTorch has with the same meaning."""
+
+    relu = staticmethod(torch.relu)
+    sigmoid = staticmethod(torch.sigmoid)
+
+    @staticmethod
+    def log_softmax(x: Any, *, axis: int = -1) -> Any:
+        """X - logsumexp(x) along an axis."""
+        return torch.log_softmax(x, axis)
+
+    @staticmethod
+    def softmax(x: Any, *, axis: int = -1) -> Any:
+        """exp(x) / sum(exp(x)) along an axis."""
+        return torch.softmax(x, axis)
+
+
+ops: Namespace = complete(Functions(), nn=Neural())

@@ -1,0 +1,21 @@
+"""What the PyTorch adapter tells optshare; imports no PyTorch."""
+
+from optshare.extend import BackendDescription, Capabilities, hookimpl
+
+
+@hookimpl
+def optshare_backend() -> BackendDescription:
+    """Describe the PyTorch adapter."""
+    return BackendDescription(
+        name="torch",
+        array_types=("torch.Tensor",),
+        load="optshare_torch.backend:backend",
+        capabilities=Capabilities(
+            vjp=True,
+            higher_order=True,
+            accumulates_grad=True,
+            inplace=True,
+            devices=("cpu",),
+            dtypes=("bfloat16", "float16", "float32", "float64"),
+        ),
+    )
