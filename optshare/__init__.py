@@ -44,6 +44,8 @@ from optshare.registry import use
 from optshare.rules import Rule
 from optshare.tree import buffers, freeze, params, thaw
 
+__version__ = "0.1.0"
+
 __all__ = [
     "SGD",
     "Adam",

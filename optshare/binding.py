@@ -82,6 +82,7 @@ class Binding:
         return [
             (arrays[id(key)] if id(key) in arrays else self.key(key), gradient)
             for key, gradient in gradients.items()
+            if not isinstance(key, Slot)  # a number, which cannot be written into
         ]
 
     def _is_parallel(self, gradients: Any) -> bool:

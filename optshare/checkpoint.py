@@ -48,12 +48,19 @@ def restored(binding: Binding, store: IdentityStore, data: dict[str, Any]) -> Id
     given = data.get("format") if is_dict(data) else type(data).__name__
     if given != FORMAT:
         raise CheckpointError(f"the state has format {given!r}, not {FORMAT!r}")
-    parameters: dict[str, Any] = data.get("parameters", {})
+    parameters: Any = data.get("parameters", {})
+    if not is_dict(parameters):
+        raise CheckpointError(f"the parameters are a {type(parameters).__name__}, not a dict")
     _require_equal_paths(set(parameters), {each.path for each in binding.entries})
-    pairs = [
-        (each.key, _restored_one(each, store[each.key].rule, parameters[each.path]))
-        for each in binding.entries
-    ]
+    try:
+        pairs = [
+            (each.key, _restored_one(each, store[each.key].rule, parameters[each.path]))
+            for each in binding.entries
+        ]
+    except (AttributeError, TypeError, ValueError) as error:
+        if isinstance(error, CheckpointError):
+            raise
+        raise CheckpointError(f"the state is malformed: {error}") from error
     return IdentityStore(pairs)
 
 
@@ -67,7 +74,8 @@ def _require_equal_paths(given: set[str], wanted: set[str]) -> None:
 
 def _restored_one(entry: Named, rule: Rule, data: dict[str, Any]) -> ParameterState:
     missing = [name for name in KEPT if name not in data]
-    _require_same(entry, "entries missing", missing, [])
+    if missing:
+        raise CheckpointError(f"{entry.path!r}: the saved state lacks {', '.join(missing)}")
     _require_same(entry, "aliases", list(data["aliases"]), list(entry.aliases))
     _require_same(entry, "rule", data["rule"], type(rule).__name__)
     _require_same(entry, "shape", tuple(data["shape"]), tuple(entry.key.shape))
@@ -82,6 +90,8 @@ def _restored_one(entry: Named, rule: Rule, data: dict[str, Any]) -> ParameterSt
     except HyperparameterError as error:
         raise CheckpointError(f"{entry.path!r}: {error}") from error
     state.t = int(data["t"])
+    if state.t < 0:
+        raise CheckpointError(f"{entry.path!r}: the saved step count is {state.t}")
     names = state.rule.state_names() if state.t else ()
     _require_same(entry, "state arrays", sorted(data["arrays"]), sorted(names))
     state.arrays = {name: _array(entry, name, each) for name, each in data["arrays"].items()}

@@ -19,7 +19,10 @@ def namespace_of(*arrays: Any) -> Namespace:
     >>> namespace_of(np.ones(2)).exp(np.zeros(2))
     array([1., 1.])
     """
-    return registry.resolve(tuple(_kinds(arrays))).ops
+    kinds = tuple(_kinds(arrays))
+    if not kinds and arrays and not isinstance(arrays[0], int | float | complex):
+        kinds = (arrays[0].__class__,)  # which nobody claims
+    return registry.resolve(kinds).ops
 
 
 def _kinds(things: Iterable[Any]) -> Iterator[type]:
@@ -27,11 +30,18 @@ def _kinds(things: Iterable[Any]) -> Iterator[type]:
         if is_sequence(each):
             yield from _kinds(each)
         elif isinstance(each, Box):
-            raise ImplicitUnwrapError(
-                f"ops takes arrays, not a {type(each).__name__}; pass p.value instead"
-            )
+            yield type(_implicit(each))
         elif is_array(each):
             yield type(each)
+
+
+def _implicit(box: Box) -> Any:
+    """The value of a box that functions of arrays take as it is; another one raises."""
+    if not box.implicit:
+        raise ImplicitUnwrapError(
+            f"ops takes arrays, not a {type(box).__name__}; pass p.value instead"
+        )
+    return box.value
 
 
 class _Dispatching:
@@ -50,7 +60,7 @@ class _Dispatching:
 
 def _forward(path: tuple[str, ...]) -> Function:
     def call(*args: Any, **kwargs: Any) -> Any:
-        found: Any = namespace_of(*args, *kwargs.values())
+        found: Any = registry.resolve(tuple(_kinds((*args, *kwargs.values())))).ops
         for name in path:
             found = getattr(found, name)
         return found(*args, **kwargs)

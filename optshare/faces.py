@@ -42,6 +42,11 @@ class Face(Generic[P, R]):
                 f"{self.__name__} takes a model, and hyperparameters by name; "
                 f"got {len(model)} positional arguments"
             )
+        if model and isinstance(model[0], int | float):
+            raise TypeError(
+                f"{self.__name__} takes a model first, and hyperparameters by name: "
+                f"{self.__name__}(model, lr={model[0]})"
+            )
         require_known(self.rule, hyperparameters)
         rule = self.rule(**hyperparameters)
         return Optimizer(model[0], rule) if model else rule

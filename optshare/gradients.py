@@ -42,12 +42,10 @@ class Gradients:
         self._arguments = arguments or {}
 
     def __getitem__(self, key: Any) -> Any:
-        place = self._places.get(id(key))
-        if place is not None:
-            return self._values[place]
         if isinstance(key, int):
             return self._argument(key)
-        return self._part(key)
+        place = self._places.get(id(key))
+        return self._part(key) if place is None else self._values[place]
 
     def _argument(self, position: int) -> Any:
         if position not in self._arguments:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from optshare import checkpoint, overlay
 from optshare.backend import require_scalar
@@ -52,6 +52,10 @@ class Optimizer:
     """
 
     def __init__(self, model: Any, rule: Rule, /, *, nonfinite: NonFinite = "raise") -> None:
+        if not isinstance(rule, Rule):  # pyright: ignore[reportUnnecessaryIsInstance] # of a user
+            raise TypeError(
+                f"the rule must be an unbound one, such as optshare.Adam(lr=1e-3), not {rule!r}"
+            )
         self.nonfinite = nonfinite
         self._binding = Binding(model)
         self._store = IdentityStore((key, ParameterState(rule)) for key in self._binding.keys)
@@ -97,16 +101,21 @@ class Optimizer:
             raise TypeError(
                 f"step takes a function and its arguments; got {type(fn).__name__} first"
             )
-        fn = self._guarded(fn)
-        if self._binding.is_plain_tree:
-            loss, found = value_and_gradient(fn, self.tree, *args, wrt=0)
-            pairs = self._binding.paired(found)
-        else:
-            keys = [key for key in self._binding.keys if not key.frozen]
-            loss, gradients = backend_for(keys, args).gradient(fn, keys, *args)
-            pairs = list(zip(keys, gradients, strict=True))
+        with overlay.aside():
+            loss, pairs = self._differentiated(self._guarded(fn), args)
         apply(self._binding, self._store, pairs)
         return loss
+
+    def _differentiated(
+        self, fn: Callable[..., Any], args: tuple[Any, ...]
+    ) -> tuple[Any, list[tuple[Any, Any]]]:
+        """The loss, and the pairs (parameter, gradient)."""
+        if self._binding.is_plain_tree:
+            loss, found = value_and_gradient(fn, self.tree, *args, wrt=0)
+            return loss, self._binding.paired(found)
+        keys = [key for key in self._binding.keys if not key.frozen]
+        loss, gradients = backend_for(keys, args).gradient(fn, keys, *args)
+        return loss, list(zip(keys, gradients, strict=True))
 
     def update(self, *gradients: Any) -> None:
         """Update with gradients from elsewhere; they are never written into.
@@ -118,6 +127,13 @@ class Optimizer:
         Raises:
             GradientShapeError: a gradient has another shape than its parameter.
             UnregisteredParameterError: a parameter that this optimizer does not hold.
+
+        >>> import optshare
+        >>> w, b = optshare.Parameter([1.0]), optshare.Parameter([2.0])
+        >>> opt = optshare.SGD([w, b], lr=0.5)
+        >>> opt.update([[1.0], None]); opt.update(b, [2.0])
+        >>> w, b
+        (Parameter(array([0.5])), Parameter(array([1.])))
         """
         _refuse_inside_differentiation()
         self._binding.follow()
@@ -194,7 +210,14 @@ class Optimizer:
             each.rule = adjusted[id(each.rule)]
 
     def reset(self, part: Any = None, /) -> None:
-        """Forget moments and step counts, of a part or of all; hyperparameters stay."""
+        """Forget moments and step counts, of a part or of all; hyperparameters stay.
+
+        >>> import optshare
+        >>> w = optshare.Parameter([1.0])
+        >>> opt = optshare.Adam([w]); opt.update([[1.0]]); opt.reset()
+        >>> opt.state_for(w).t
+        0
+        """
         for each in self._states(part):
             each.arrays, each.t = {}, 0
 
@@ -207,6 +230,11 @@ class Optimizer:
 
         For each path (`layers.0.weight`): its aliases, shape, dtype, rule,
         hyperparameters, step count and state arrays.
+
+        >>> import optshare
+        >>> w = optshare.Parameter([1.0])
+        >>> optshare.Adam({"w": w}).state_dict()["parameters"]["w"]["rule"]
+        'Adam'
         """
         return checkpoint.saved(self._binding, self._store)
 
@@ -215,8 +243,20 @@ class Optimizer:
 
         Raises:
             CheckpointError: it belongs to another model or rule; nothing is changed.
+
+        >>> import optshare
+        >>> w = optshare.Parameter([1.0])
+        >>> opt, other = optshare.SGD([w], lr=0.5), optshare.SGD([w])
+        >>> other.load_state_dict(opt.state_dict())
+        >>> other.state_for(w).lr
+        0.5
         """
         self._store = checkpoint.restored(self._binding, self._store, data)
+
+    def __copy__(self) -> NoReturn:
+        raise TypeError(
+            "a shallow copy would share its state; copy.deepcopy((model, opt)) copies both"
+        )
 
     def __repr__(self) -> str:
         rules = dict.fromkeys(repr(state.rule) for _, state in self._store.items())

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import contextvars
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any, ParamSpec, Protocol, Self, TypeVar
+
+from optshare.errors import DifferentiationError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -92,6 +95,8 @@ class Overlay:
         self._written[buffer] = value
 
     def __enter__(self) -> Self:
+        if self._token is not None:
+            raise DifferentiationError("this context is entered already; call for a new one")
         self._parent = _current.get()
         self._token = _current.set(self)
         return self
@@ -109,6 +114,7 @@ class Overlay:
         if kind is None:
             for buffer, value in written.items():
                 self.write_back(buffer, self.detach(value))
+        self._parent = self._token = None
 
     def write_back(self, buffer: Box, value: Any) -> None:
         """Hand a Buffer's last value to what is outside the `with`."""
@@ -131,6 +137,15 @@ class Suspended(Overlay):
     def read(self, box: Box) -> Any:
         """The stored array."""
         return box.stored
+
+
+def aside() -> AbstractContextManager[Any]:
+    """A `with` outside of whatever is being recorded here."""
+    return nullcontext() if _current.get() is None else Suspended(_itself)
+
+
+def _itself(value: Any) -> Any:
+    return value
 
 
 def recording() -> bool:

@@ -132,7 +132,7 @@ class Box(Operators):
     def _refuse_in_place(self, other: Any) -> NoReturn:
         raise InPlaceError(
             f"an in-place operator would replace this {type(self).__name__} by a plain array; "
-            f"write p.value = p.value + ... outside differentiation"
+            f"assign p.value = the new array, outside differentiation"
         )
 
     __iadd__ = __isub__ = __imul__ = __itruediv__ = _refuse_in_place

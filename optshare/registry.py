@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from types import TracebackType
@@ -50,7 +51,7 @@ class Registry:
         self._reasons: dict[str, str] = {}
         self._claims: dict[type, tuple[str, ...]] = {}
         self._resolved: dict[tuple[str | None, tuple[type, ...]], Backend] = {}
-        self._chosen: Use | None = None
+        self._chosen: Choice | None = None
         self._named: str | None = None
         self._asked = False
         self._here: contextvars.ContextVar[str | None] = contextvars.ContextVar(
@@ -147,10 +148,12 @@ class Registry:
         chosen = self._still_chosen()
         return self._first() if chosen is None else chosen.name
 
-    def _still_chosen(self) -> Use | None:
+    def _still_chosen(self) -> Choice | None:
         """The last `use` that no `with` has confined since."""
         while self._chosen is not None and self._chosen.confined:
             self._chosen = self._chosen.before
+        if self._chosen is not None and self._chosen.use is not None and not self._chosen.use():
+            self._chosen.before = None  # nobody can confine this one any more
         return self._chosen
 
     def _first(self) -> str | None:
@@ -226,8 +229,8 @@ class Registry:
     def use(self, name: str) -> Use:
         """Prefer a backend where several claim an array; see `optshare.use`."""
         self.load(name)
-        self._chosen = Use(name, self._still_chosen(), self._here)
-        return self._chosen
+        self._chosen = Choice(name, self._still_chosen())
+        return Use(self._chosen, self._here)
 
     def recorder(self) -> Backend:
         """The preferred backend that records for a later backward pass."""
@@ -247,21 +250,30 @@ class Registry:
             raise CapabilityError(f"backend {name!r} does not declare 'accumulates_grad'")
 
 
-class Use:
-    """What `use(name)` returns: in force for the process, until a `with` confines it."""
+class Choice:
+    """A default of the process, and the one before it."""
 
-    def __init__(
-        self, name: str, before: Use | None, here: contextvars.ContextVar[str | None]
-    ) -> None:
+    def __init__(self, name: str, before: Choice | None) -> None:
         self.name = name
         self.before = before
         self.confined = False
+        """Whether a `with` has confined it, so that it is no default any more."""
+        self.use: weakref.ref[Use] | None = None
+        """What could confine it yet."""
+
+
+class Use:
+    """What `use(name)` returns: in force for the process, until a `with` confines it."""
+
+    def __init__(self, choice: Choice, here: contextvars.ContextVar[str | None]) -> None:
+        choice.use = weakref.ref(self)
+        self._choice = choice
         self._here = here
         self._tokens: list[contextvars.Token[str | None]] = []
 
     def __enter__(self) -> Self:
-        self.confined = True
-        self._tokens.append(self._here.set(self.name))
+        self._choice.confined = True
+        self._tokens.append(self._here.set(self._choice.name))
         return self
 
     def __exit__(

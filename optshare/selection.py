@@ -9,7 +9,7 @@ import numpy as np
 
 from optshare.errors import EmptyModelError, UnregisteredParameterError
 from optshare.gradients import Gradients, added
-from optshare.narrowing import is_container, is_dict, is_sequence, members
+from optshare.narrowing import is_container, is_dict, is_numpy, is_sequence, members
 from optshare.parameter import Parameter, Slot, floating, is_array
 from optshare.tree import params
 
@@ -52,9 +52,9 @@ class _Array:
     """An array, or Python numbers, in a slot that the engine reads."""
 
     def __init__(self, array: Any) -> None:
-        self._known_as = array
-        foreign = is_array(array) and not isinstance(array, np.ndarray | np.generic)
-        self._slot = Slot(array if foreign else floating(array))
+        number = not is_array(array) or isinstance(array, np.generic)
+        self._slot = Slot(floating(array) if number or is_numpy(array) else array)
+        self._known_as: Any = self._slot if number else array
 
     def value(self) -> Any:
         return self._slot.value
@@ -199,14 +199,21 @@ class Selection:
 def _named(wrt: Any, count: int) -> list[Any]:
     if wrt is None:
         return list(range(count))
-    members = cast(tuple[Any, ...], wrt if isinstance(wrt, tuple) else (wrt,))
-    named = list({each if isinstance(each, int) else id(each): each for each in members}.values())
+    listed = isinstance(wrt, tuple) or (is_sequence(wrt) and any(map(_is_position, wrt)))
+    each_of = cast(tuple[Any, ...], wrt if listed else (wrt,))
+    named = list({each if _is_position(each) else id(each): each for each in each_of}.values())
     for each in named:
+        if isinstance(each, bool):
+            raise UnregisteredParameterError(f"wrt names {each}; give a position, such as 0")
         if isinstance(each, int) and not 0 <= each < count:
             raise UnregisteredParameterError(
                 f"wrt names argument {each}; the call has {count}, counted from 0"
             )
     return named
+
+
+def _is_position(thing: Any) -> bool:
+    return isinstance(thing, int) and not isinstance(thing, bool)
 
 
 def _keys_of(member: Any, parts: list[Part]) -> list[tuple[Parameter, Any]]:

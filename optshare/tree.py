@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from types import FunctionType, MethodType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 from optshare.errors import EmptyModelError
@@ -75,7 +75,11 @@ Parameter(array([[1.]])), Parameter(array([0.]))]
 
 
 def buffers(model: Any) -> list[Buffer]:
-    """The Buffers of a model, each once, in the order of definition."""
+    """The Buffers of a model, each once, in the order of definition.
+
+    >>> buffers({"mean": Buffer([0.5]), "weight": Parameter([1.])})
+    [Buffer(array([0.5]))]
+    """
     found = {id(leaf): leaf for _, leaf in _walk(model, True, {}, Buffer)}
     return list(found.values())
 
@@ -94,7 +98,13 @@ def freeze(part: Any) -> None:
 
 
 def thaw(part: Any) -> None:
-    """Let every parameter of a part train again."""
+    """Let every parameter of a part train again.
+
+    >>> p = Parameter([1.])
+    >>> freeze([p]); thaw([p])
+    >>> p.frozen
+    False
+    """
     _mark(part, False)
 
 
@@ -144,9 +154,16 @@ def _attributes(node: Any) -> Iterator[tuple[str, Any]]:
     for owner in reversed(type(node).__mro__):
         slots = owner.__dict__.get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else slots:
-            if name not in ("__dict__", "__weakref__") and hasattr(node, name):
-                yield name, getattr(node, name)
+            place = _mangled(owner, name)
+            if name not in ("__dict__", "__weakref__") and hasattr(node, place):
+                yield name, getattr(node, place)
     yield from getattr(node, "__dict__", {}).items()
+
+
+def _mangled(owner: type, name: str) -> str:
+    """Where Python keeps a private slot."""
+    private = name.startswith("__") and not name.endswith("__")
+    return f"_{owner.__name__.lstrip('_')}{name}" if private else name
 
 
 def _cells(function: FunctionType) -> Iterator[tuple[str, Any]]:
@@ -155,6 +172,12 @@ def _cells(function: FunctionType) -> Iterator[tuple[str, Any]]:
             yield name, cell.cell_contents
         except ValueError:  # the variable is not bound yet
             continue
+    yield from _numbered("default", function.__defaults__ or ())
+    yield from (function.__kwdefaults__ or {}).items()
+
+
+def _numbered(name: str, things: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+    return ((f"{name}{i}", each) for i, each in enumerate(things))
 
 
 def _items(node: Any) -> Iterator[tuple[str, Any]]:
@@ -173,6 +196,7 @@ _PARTS: dict[type, Callable[[Any], Iterable[tuple[str, Any]]]] = {
     str: _nothing,
     int: _nothing,
     float: _nothing,
+    ModuleType: _nothing,
     dict: _items,
     list: _members,
     deque: _members,

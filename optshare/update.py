@@ -41,7 +41,7 @@ def apply(binding: Binding, store: IdentityStore, pairs: Pairs) -> None:
         for key, gradient in pairs
         if gradient is not None and not key.frozen
     ]
-    written = {id(job.view) for job in jobs if job.view is not None}
+    written = {id(_root(job.view)) for job in jobs if job.view is not None}
     prepared: Prepared = {}
     with np.errstate(all="ignore"):
         for job in [_apart(job, written) for job in jobs]:
@@ -50,9 +50,15 @@ def apply(binding: Binding, store: IdentityStore, pairs: Pairs) -> None:
 
 def _apart(job: Job, written: set[int]) -> Job:
     """The job, with a copy of a gradient that is the array of a parameter about to be written."""
-    gradient = job.gradient
-    shared = id(gradient) in written or id(getattr(gradient, "base", gradient)) in written
-    return job._replace(gradient=gradient.copy()) if shared else job
+    shared = job.view is not None and id(_root(job.gradient)) in written
+    return job._replace(gradient=job.gradient.copy()) if shared else job
+
+
+def _root(array: Any) -> Any:
+    """What owns the memory of an array of NumPy's."""
+    while getattr(array, "base", None) is not None:
+        array = array.base
+    return array
 
 
 def _update(job: Job, state: ParameterState, prepared: Prepared) -> None:

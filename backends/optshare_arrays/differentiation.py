@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from optshare.extend import DifferentiationError, Pullback, current_overlay
 from optshare_arrays.primitive import (
@@ -42,6 +42,11 @@ def vjp(here: Differentiation, fn: Callable[..., Any], *arrays: Any) -> tuple[An
         output = fn(*leaves)
     finally:
         here.closed = True
+    if isinstance(output, list | tuple | dict):
+        raise DifferentiationError(
+            f"the function returned a {type(cast(Any, output)).__name__}; "
+            f"a differentiated function returns one array"
+        )
     if not here.owns(output):
         return output, lambda g: [None] * len(arrays)
 

@@ -1,17 +1,13 @@
 """Element-wise functions and their derivatives, one line each."""
 
-# the Array API standard's names are Python's too
-
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from typing import Any
 
 from optshare_arrays.primitive import Primitive, constant, plain, stands_for, unbroadcast
-from optshare_arrays.untyped import np
+from optshare_arrays.untyped import np, op
 
-op: Any = operator  # typeshed leaves the types of its functions open
 Function = Callable[..., Any]
 UnaryVJP = Callable[[Any, Any, Any], Any]
 BinaryVJP = Callable[[Any, Any, Any, Any], Any]
@@ -50,14 +46,14 @@ where_ = Primitive(
 
 @stands_for(np.where)
 def where(condition: Any, x: Any, y: Any) -> Any:
-    """X where the condition holds, y elsewhere."""
+    """x where the condition holds, y elsewhere."""
     return where_(plain(condition), x, y)
 
 
 def _power_of_base(g: Any, z: Any, x: Any, y: Any) -> Any:
     if isinstance(y, int | float):
         return g * (y * power(x, y - 1)) if y else g * 0.0
-    none = plain(y) == 0
+    none = (plain(y) == 0) & (plain(x) == 0)
     return g * where(none, 0.0, y * power(x, where(none, 1.0, y - 1)))
 
 
@@ -107,7 +103,7 @@ maximum    = binary(np.maximum,   lambda g, z, x, y: g * _share(x, y), lambda g,
 minimum    = binary(np.minimum,   lambda g, z, x, y: g * _share(y, x), lambda g, z, x, y: g * _share(x, y))
 hypot      = binary(np.hypot,     lambda g, z, x, y: g * _ratio(x, z), lambda g, z, x, y: g * _ratio(y, z))
 atan2      = binary(np.arctan2,   lambda g, z, x, y: g * y / (x * x + y * y), lambda g, z, x, y: -g * x / (x * x + y * y))
-logaddexp  = binary(np.logaddexp, lambda g, z, x, y: g * exp(x - z), lambda g, z, x, y: g * exp(y - z))
+logaddexp  = binary(np.logaddexp, lambda g, z, x, y: g * _portion(x, z), lambda g, z, x, y: g * _portion(y, z))
 remainder  = binary(np.remainder, lambda g, z, x, y: g, lambda g, z, x, y: -g * np.floor(plain(x) / plain(y)), op.mod)
 
 sign          = constant(np.sign)
@@ -131,14 +127,19 @@ logical_not   = constant(np.logical_not)
 # fmt: on
 
 
+def _portion(x: Any, z: Any) -> Any:
+    """exp(x - z), and 1 where both are the same infinity."""
+    return exp(where(plain(x) == plain(z), 0.0, x - z))
+
+
 def _ratio(x: Any, z: Any) -> Any:
-    """X / z, and 0 where z is 0: the derivative of a norm at its kink."""
+    """x / z, and 0 where z is 0: the derivative of a norm at its kink."""
     zero = plain(z) == 0
     return where(zero, 0.0, x / where(zero, 1.0, z))
 
 
 def clip(x: Any, min: Any = None, max: Any = None) -> Any:
-    """X held between two bounds; at a bound, they share the gradient evenly."""
+    """x held between two bounds; at a bound, they share the gradient evenly."""
     if min is not None:
         x = maximum(x, min)
     return x if max is None else minimum(x, max)

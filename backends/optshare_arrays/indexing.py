@@ -36,7 +36,7 @@ _scattered = Primitive(
 
 @stands_for(operator=operator.getitem)
 def getitem(x: Any, index: Any) -> Any:
-    """X at an index; an element taken several times receives the sum of its gradients."""
+    """x at an index; an element taken several times receives the sum of its gradients."""
     return _getitem(x, _plain_index(index))
 
 

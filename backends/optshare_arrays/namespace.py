@@ -1,7 +1,5 @@
 """The `ops` of both engines: every primitive and composition, on plain and tracked arrays."""
 
-# the Array API standard's names are Python's too
-
 from __future__ import annotations
 
 import sys

@@ -11,7 +11,7 @@ from optshare_arrays.untyped import np
 
 
 def _relu(x: Any) -> Any:
-    return np.maximum(x, x.dtype.type(0))
+    return np.maximum(x, 0)
 
 
 def _sigmoid(x: Any) -> Any:
@@ -34,5 +34,5 @@ _log_softmax_along = Primitive(
 
 
 def log_softmax(x: Any, *, axis: int = -1) -> Any:
-    """X - logsumexp(x) along an axis."""
+    """x - logsumexp(x) along an axis."""
     return _log_softmax_along(x, axis)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator as _operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,9 +10,7 @@ from optshare_arrays import reductions
 from optshare_arrays.axes import normal_axes
 from optshare_arrays.primitive import Primitive, stands_for, unbroadcast
 from optshare_arrays.shaping import as_array, expand_dims, matrix_transpose, permute_dims, reshape
-from optshare_arrays.untyped import np
-
-operator: Any = _operator  # typeshed leaves the types of its functions open
+from optshare_arrays.untyped import np, op
 
 
 def _left(g: Any, z: Any, x: Any, y: Any) -> Any:
@@ -36,7 +33,7 @@ def _right(g: Any, z: Any, x: Any, y: Any) -> Any:
     return unbroadcast(matmul(matrix_transpose(x), g), y)
 
 
-matmul = stands_for(np.matmul, operator=operator.matmul)(Primitive(np.matmul, [_left, _right]))
+matmul = stands_for(np.matmul, operator=op.matmul)(Primitive(np.matmul, [_left, _right]))
 
 
 @stands_for(np.dot)

@@ -129,7 +129,7 @@ def _recompute(vjp: VJPOf, f: Function, logged: _Logged, count: int) -> Function
 
 
 def custom_vjp(f: Function, forward: Function, backward: Function) -> Function:
-    """F with a hand-written derivative.
+    """f with a hand-written derivative.
 
     Args:
         f: the function, of arrays; called where nothing is differentiated.

@@ -1,7 +1,5 @@
 """Reductions and scans."""
 
-# the Array API standard's names are Python's too
-
 from __future__ import annotations
 
 import math

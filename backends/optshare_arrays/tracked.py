@@ -121,13 +121,29 @@ class Tracked(Traceable, Operators):
         """The minimum over axes; ties share the gradient."""
         return reductions.min(self, axis=axis, keepdims=keepdims)
 
-    def var(self, axis: Any = None, *, correction: float = 0.0, keepdims: bool = False) -> Any:
+    def var(self, axis: Any = None, *, ddof: float = 0.0, keepdims: bool = False) -> Any:
         """The variance over axes."""
-        return reductions.var(self, axis=axis, correction=correction, keepdims=keepdims)
+        return reductions.var(self, axis=axis, correction=ddof, keepdims=keepdims)
 
-    def std(self, axis: Any = None, *, correction: float = 0.0, keepdims: bool = False) -> Any:
+    def std(self, axis: Any = None, *, ddof: float = 0.0, keepdims: bool = False) -> Any:
         """The standard deviation over axes."""
-        return reductions.std(self, axis=axis, correction=correction, keepdims=keepdims)
+        return reductions.std(self, axis=axis, correction=ddof, keepdims=keepdims)
+
+    def cumsum(self, axis: int | None = None) -> Any:
+        """The cumulative sum along an axis, or of all elements."""
+        return reductions.cumsum(self, axis)
+
+    def argmax(self, axis: Any = None) -> Any:
+        """The place of the maximum, a constant."""
+        return plain(self).argmax(axis)
+
+    def take(self, indices: Any, axis: int | None = None) -> Any:
+        """The entries at integer indices along an axis."""
+        return indexing.take(self, indices, axis)
+
+    def swapaxes(self, one: int, other: int) -> Any:
+        """The array with two axes exchanged."""
+        return shaping.swapaxes(self, one, other)
 
     def reshape(self, *shape: Any) -> Any:
         """The array in another shape."""

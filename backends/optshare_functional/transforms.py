@@ -147,7 +147,7 @@ def checkpoint(f: Function) -> Function:
 
 
 def custom_vjp(f: Function, forward: Function, backward: Function) -> Function:
-    """F with a hand-written derivative.
+    """f with a hand-written derivative.
 
     Args:
         f: a function of arrays.

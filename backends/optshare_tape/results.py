@@ -32,6 +32,10 @@ class Result:
 
     def gradient(self, parameter: Parameter) -> Any:
         """The gradient of a Parameter; `None` where the value does not depend on it."""
+        if not isinstance(parameter, Parameter):  # pyright: ignore[reportUnnecessaryIsInstance] # of a user
+            raise TypeError(
+                f"a Result has the gradient of each Parameter, not of a {type(parameter).__name__}"
+            )
         return self._gradients.get(parameter)
 
     def __float__(self) -> float:

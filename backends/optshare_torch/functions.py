@@ -38,7 +38,7 @@ class Neural:
 
     @staticmethod
     def log_softmax(x: Any, *, axis: int = -1) -> Any:
-        """X - logsumexp(x) along an axis."""
+        """x - logsumexp(x) along an axis."""
         return torch.log_softmax(x, axis)
 
     @staticmethod

@@ -23,19 +23,18 @@ Index = tuple[int | slice | EllipsisType, ...]
 
 def _where(condition: Any, x: Any, y: Any, out: Array) -> None:
     np.copyto(out, y)
-    np.copyto(out, x, where=condition)
+    np.copyto(out, x, where=condition != 0)
 
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {"pow": np.power, "where": _where}
-_TRUTHS = {"less", "less_equal", "greater", "greater_equal"}
 
 
 @dataclass(frozen=True)
 class Plan:
     """A program whose every result has a place: a state array, or one of a few scratch blocks."""
 
-    passes: tuple[tuple[Callable[..., Any], tuple[Operand, ...], str, str | None], ...]
-    """(function, operands, result, place); no place for a block of truth values."""
+    passes: tuple[tuple[Callable[..., Any], tuple[Operand, ...], str, str], ...]
+    """(function, operands, result, place); truths are 0 and 1."""
     copies: tuple[tuple[str, str], ...]
     """(state, result) where a new state was not computed in its own place."""
     scratch: int
@@ -70,7 +69,7 @@ class _Planner:
     def plan(self) -> Plan:
         passes: list[Any] = []
         for at, (result, name, operands) in enumerate(self._program.arrays):
-            place = None if name in _TRUTHS else self._place(at, result, name, operands)
+            place = self._place(at, result, name, operands)
             function = _FUNCTIONS.get(name) or getattr(np, name)
             passes.append((function, operands, result, place))
         moved = self._program.results.items()
@@ -134,11 +133,8 @@ def _update(
     place_of = {**state, **{f"scratch{i}": each for i, each in enumerate(spare)}}
     for function, operands, result, place in plan.passes:
         read = [known[each] if isinstance(each, str) else each for each in operands]
-        if place is None:
-            known[result] = function(*read)
-        else:
-            known[result] = place_of[place]
-            function(*read, out=place_of[place])
+        known[result] = place_of[place]
+        function(*read, out=place_of[place])
     step = known[plan.step] if isinstance(plan.step, str) else plan.step
     np.subtract(known["value"], step, out=known["value"])
     if known["value"] is not value:

@@ -32,17 +32,14 @@ def evaluate(
         return known[operand] if isinstance(operand, str) else operand
 
     for result, name, operands in program.arrays:
-        values = map(found, operands)
-        if name != "where":  # a truth counts as 0 or 1
-            values = (_cast(ops, v, working) if _is_truth(v) else v for v in values)
-        known[result] = getattr(ops, name)(*values)
+        values = [*map(found, operands)]
+        if name == "where":  # a truth is 0 or 1
+            values[0] = values[0] != 0
+        computed = getattr(ops, name)(*values)
+        known[result] = _cast(ops, computed, working)
     new = {name: _cast(ops, known[source], working) for name, source in program.results.items()}
     moved = _cast(ops, known["value"] - found(program.step), value.dtype)
     return {name: ops.stop_gradient(each) for name, each in new.items()}, ops.stop_gradient(moved)
-
-
-def _is_truth(value: Any) -> bool:
-    return "bool" in str(getattr(value, "dtype", ""))
 
 
 def _cast(ops: Namespace, array: Any, dtype: Any) -> Any:

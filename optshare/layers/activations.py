@@ -18,27 +18,52 @@ def relu(x: Any) -> Any:
 
 
 def leaky_relu(x: Any, slope: float = 0.01) -> Any:
-    """The positive part of x, plus `slope` times the negative part."""
+    """The positive part of x, plus `slope` times the negative part.
+
+    >>> import numpy as np
+    >>> leaky_relu(np.array([-1., 2.]))
+    array([-0.01,  2.  ])
+    """
     return namespace_of(x).nn.leaky_relu(x, slope)
 
 
 def elu(x: Any, alpha: float = 1.0) -> Any:
-    """Positive x as it is, negative x as alpha * (exp(x) - 1)."""
+    """Positive x as it is, negative x as alpha * (exp(x) - 1).
+
+    >>> import numpy as np
+    >>> elu(np.array([0., 2.]))
+    array([0., 2.])
+    """
     return namespace_of(x).nn.elu(x, alpha)
 
 
 def selu(x: Any) -> Any:
-    """The self-normalising elu (Klambauer et al. 2017)."""
+    """The self-normalising elu (Klambauer et al. 2017).
+
+    >>> import numpy as np
+    >>> selu(np.zeros(1))
+    array([0.])
+    """
     return namespace_of(x).nn.selu(x)
 
 
 def gelu(x: Any) -> Any:
-    """The Gaussian error linear unit, in its tanh form (Hendrycks and Gimpel 2016)."""
+    """The Gaussian error linear unit, in its tanh form (Hendrycks and Gimpel 2016).
+
+    >>> import numpy as np
+    >>> gelu(np.zeros(1))
+    array([0.])
+    """
     return namespace_of(x).nn.gelu(x)
 
 
 def silu(x: Any) -> Any:
-    """X * sigmoid(x)."""
+    """x * sigmoid(x).
+
+    >>> import numpy as np
+    >>> silu(np.zeros(1))
+    array([0.])
+    """
     return namespace_of(x).nn.silu(x)
 
 
@@ -53,20 +78,40 @@ def sigmoid(x: Any) -> Any:
 
 
 def softplus(x: Any) -> Any:
-    """log(1 + exp(x))."""
+    """log(1 + exp(x)).
+
+    >>> import numpy as np
+    >>> softplus(np.zeros(1))
+    array([0.69314718])
+    """
     return namespace_of(x).nn.softplus(x)
 
 
 def tanh(x: Any) -> Any:
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent.
+
+    >>> import numpy as np
+    >>> tanh(np.zeros(1))
+    array([0.])
+    """
     return namespace_of(x).nn.tanh(x)
 
 
 def softmax(x: Any, *, axis: int = -1) -> Any:
-    """exp(x) / sum(exp(x)) along an axis."""
+    """exp(x) / sum(exp(x)) along an axis.
+
+    >>> import numpy as np
+    >>> softmax(np.zeros(2))
+    array([0.5, 0.5])
+    """
     return namespace_of(x).nn.softmax(x, axis=axis)
 
 
 def log_softmax(x: Any, *, axis: int = -1) -> Any:
-    """X - log(sum(exp(x))) along an axis."""
+    """x - log(sum(exp(x))) along an axis.
+
+    >>> import numpy as np
+    >>> log_softmax(np.zeros(2))
+    array([-0.69314718, -0.69314718])
+    """
     return namespace_of(x).nn.log_softmax(x, axis=axis)

@@ -20,6 +20,12 @@ class Chain(Layer):
     """
 
     def __init__(self, *layers: Callable[[Any], Any]) -> None:
+        for place, layer in enumerate(layers):
+            if not callable(layer):
+                raise TypeError(
+                    f"Chain: layer {place} is a {type(layer).__name__}, which cannot be called; "
+                    f"pass layers one by one, Chain(a, b)"
+                )
         self.layers = list(layers)
 
     def __call__(self, x: Any) -> Any:

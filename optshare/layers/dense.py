@@ -45,6 +45,11 @@ class Dense(Layer):
         dtype: Any = np.float32,
         rng: np.random.Generator | None = None,
     ) -> None:
+        for name, size in (("in_features", in_features), ("out_features", out_features)):
+            if not isinstance(size, int | np.integer) or size < 1:  # pyright: ignore[reportUnnecessaryIsInstance] # of a user
+                raise DataError(f"Dense: {name} must be a whole number, at least 1, not {size!r}")
+        if activation is not None and not callable(activation):
+            raise TypeError(f"Dense: the activation must be a function, not {activation!r}")
         drawn = init((in_features, out_features), dtype, generator(rng))
         self.weight = Parameter(drawn, dtype)
         self.bias = Parameter(np.zeros(out_features, dtype)) if bias else None

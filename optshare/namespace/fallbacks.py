@@ -29,7 +29,7 @@ def logsumexp(ops: Namespace, x: Any, *, axis: Any = None, keepdims: bool = Fals
 
 
 def square(ops: Namespace, x: Any) -> Any:
-    """X * x."""
+    """`x * x`."""
     return x * x
 
 
@@ -39,12 +39,12 @@ def relu(ops: Namespace, x: Any) -> Any:
 
 
 def leaky_relu(ops: Namespace, x: Any, slope: float = 0.01) -> Any:
-    """X where positive, slope * x elsewhere."""
+    """x where positive, slope * x elsewhere."""
     return ops.where(x > 0, x, slope * x)
 
 
 def elu(ops: Namespace, x: Any, alpha: float = 1.0) -> Any:
-    """X where positive, alpha * (exp(x) - 1) elsewhere (Clevert et al. 2015)."""
+    """x where positive, alpha * (exp(x) - 1) elsewhere (Clevert et al. 2015)."""
     below = ops.where(x > 0, ops.zeros_like(x), x)
     return ops.where(x > 0, x, alpha * ops.expm1(below))
 
@@ -68,7 +68,7 @@ def tanh(ops: Namespace, x: Any) -> Any:
 
 
 def silu(ops: Namespace, x: Any) -> Any:
-    """X * sigmoid(x) (Elfwing et al. 2018)."""
+    """x * sigmoid(x) (Elfwing et al. 2018)."""
     return x * ops.nn.sigmoid(x)
 
 
@@ -84,7 +84,7 @@ def gelu(ops: Namespace, x: Any) -> Any:
 
 
 def log_softmax(ops: Namespace, x: Any, *, axis: int = -1) -> Any:
-    """X - logsumexp(x) along an axis."""
+    """x - logsumexp(x) along an axis."""
     return x - ops.logsumexp(x, axis=axis, keepdims=True)
 
 

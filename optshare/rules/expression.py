@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import builtins
 import math
-import operator as _operator
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from optshare.operators import Operators
+from optshare.operators import Operators, operator
 
-operator: Any = _operator  # typeshed leaves the types of its functions open
 Function = Callable[..., Any]
 
 SYMBOLS: dict[Function, str] = {

@@ -159,8 +159,9 @@ def test_the_context_wins_over_a_default_that_is_set_inside_it(shared, chosen):
 
 
 def test_contexts_that_have_ended_are_forgotten(shared, chosen):
-    first = weakref.ref(shared.use("second").__enter__())
-    first().__exit__(None, None, None)
+    with shared.use("second") as use:
+        first = weakref.ref(use)
+    del use
     for _ in range(3):
         with shared.use("second"):
             chosen()
