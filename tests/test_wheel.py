@@ -123,3 +123,8 @@ def test_the_demo_without_its_extra_says_what_to_install(python, tmp_path):
     assert ran.returncode == 1
     assert "pip install 'optshare-ad[demo]'" in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+def test_the_version_is_that_of_the_package(python, tmp_path):
+    code = "import optshare; from importlib.metadata import version; print(optshare.__version__ == version('optshare-ad'))"  # noqa: E501 # one program
+    assert run(python, "-c", code, cwd=tmp_path).strip() == "True"

@@ -129,7 +129,8 @@ logical_not   = constant(np.logical_not)
 
 def _portion(x: Any, z: Any) -> Any:
     """exp(x - z), and 1 where both are the same infinity."""
-    return exp(where(plain(x) == plain(z), 0.0, x - z))
+    same = plain(x) == plain(z)
+    return exp(where(same, 0.0, x) - where(same, 0.0, z))
 
 
 def _ratio(x: Any, z: Any) -> Any:

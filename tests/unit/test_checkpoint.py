@@ -298,3 +298,25 @@ def test_the_state_of_another_rule_is_refused(unchanged):
     other = optshare.AdamW(model)
     with unchanged(model, other), pytest.raises(CheckpointError, match="'Adam', here it is 'Ad"):
         other.load_state_dict(opt.state_dict())
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda s: s.update(parameters=None),
+        lambda s: s["parameters"]["p"].update(t="x"),
+        lambda s: s["parameters"]["p"].update(t=-3),
+        lambda s: s["parameters"]["p"].update(hyperparameters=None),
+        lambda s: s["parameters"]["p"].update(aliases=None),
+        lambda s: s["parameters"]["p"].pop("t"),
+    ],
+)
+def test_nonsense_in_a_saved_state_is_a_checkpoint_error(damage):
+    p = Parameter([1.0])
+    opt = optshare.Adam({"p": p})
+    opt.update(p, np.ones(1))
+    saved = opt.state_dict()
+    damage(saved)
+    with pytest.raises(CheckpointError):
+        opt.load_state_dict(saved)
+    assert opt.state_for(p).t == 1

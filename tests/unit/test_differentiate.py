@@ -4,7 +4,7 @@ import pytest
 import optshare
 import optshare_tape
 from optshare import Parameter, gradient, value_and_gradient
-from optshare.errors import CapabilityError, UnreachedParametersError
+from optshare.errors import CapabilityError, UnreachedParametersError, UnregisteredParameterError
 from optshare_arrays import Primitive
 
 
@@ -156,3 +156,24 @@ def test_both_engines_give_the_same_gradients(deviation):
             found[name] = list(gradient(lambda: optshare.nll(model(x), y), wrt=model))
     for one, other in zip(found["tape"], found["functional"], strict=True):
         assert deviation(one, other) <= 1e-15
+
+
+def test_equal_numbers_at_two_positions_are_two_arguments(backend):
+    g = optshare.gradient(lambda a, b: a * a * b, 2.0, 2.0, wrt=(0, 1))
+    assert (float(g[0]), float(g[1]), len(g)) == (8.0, 4.0, 2)
+
+
+def test_a_position_is_never_taken_for_an_argument_of_that_value(backend):
+    g = optshare.gradient(lambda a, b: a * b, 1, 5, wrt=(0, 1))
+    assert (float(g[0]), float(g[1])) == (5.0, 1.0)
+
+
+def test_positions_and_models_may_stand_in_a_list(backend):
+    p = optshare.Parameter([3.0])
+    g = optshare.gradient(lambda x: (x * p).sum(), np.array([2.0]), wrt=[0, p])
+    assert (g[0].tolist(), g[p].tolist()) == ([3.0], [2.0])
+
+
+def test_a_truth_is_no_position():
+    with pytest.raises(UnregisteredParameterError, match="wrt names True"):
+        optshare.gradient(lambda x: x, 1.0, wrt=True)

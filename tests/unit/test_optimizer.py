@@ -652,3 +652,33 @@ def test_an_engine_may_change_in_mid_run_without_touching_the_state(deviation):
 
     for one, other in zip(run(["tape"] * 6), run(["tape", "functional"] * 3), strict=True):
         assert deviation(one, other, 0.1) <= 1e-15
+
+
+@pytest.mark.parametrize("rule", [optshare.Adam, 0.1, "Adam", optshare.rules.Adam])
+def test_what_is_no_unbound_rule_is_refused(rule):
+    with pytest.raises(TypeError, match="must be an unbound one"):
+        Optimizer([Parameter([1.0])], rule)
+
+
+def test_a_number_in_the_place_of_the_model_is_taken_for_a_learning_rate():
+    with pytest.raises(TypeError, match=r"Adam\(model, lr=0\.01\)"):
+        optshare.Adam(0.01)
+
+
+def test_a_shallow_copy_of_an_optimizer_is_refused():
+    with pytest.raises(TypeError, match="deepcopy"):
+        copy.copy(optshare.Adam([Parameter([1.0])]))
+
+
+def test_gradients_that_are_views_of_another_parameter_are_read_before_it_is_written():
+    flat = np.arange(6.0)
+    halves = [flat[:3], flat[3:]]
+    optshare.SGD(halves, lr=1.0).update([flat[3:], flat[:3]])
+    assert flat.tolist() == [-3.0, -3.0, -3.0, 3.0, 3.0, 3.0]
+
+
+def test_a_number_in_a_plain_tree_is_left_alone():
+    tree = {"w": np.array([1.0, 2.0]), "n": 3}
+    optshare.SGD(tree, lr=0.5).step(lambda tree: (tree["w"] ** 2).sum() * tree["n"])
+    assert tree["w"].tolist() == [-2.0, -4.0]
+    assert tree["n"] == 3

@@ -11,6 +11,7 @@ import optshare
 import optshare_tape
 from optshare import Buffer, Parameter
 from optshare.errors import (
+    DifferentiationError,
     EscapedValueError,
     OptshareError,
     ParameterError,
@@ -490,3 +491,31 @@ def test_recording_in_one_task_is_not_seen_by_another():
     assert issubclass(tracked, Traceable)
     assert plain is np.ndarray
     assert not recording
+
+
+@pytest.mark.parametrize("context", [optshare.record, optshare_tape.no_grad])
+def test_a_context_is_not_entered_inside_itself_but_again_after_it(context, p):
+    here = context()
+    with here, pytest.raises(DifferentiationError, match="entered already"), here:
+        pass
+    with here:
+        pass
+    p.value = [2.0, 3.0]
+    assert p.value.tolist() == [2.0, 3.0]
+
+
+def test_a_step_inside_record_is_a_step_outside_of_it(p):
+    opt = optshare.SGD([p], lr=0.5)
+    with optshare.record():
+        loss = opt.step(lambda: (p * p).sum())
+    assert type(loss) is np.float64
+    assert p.value.tolist() == [0.0, 0.0]
+
+
+def test_a_generator_that_holds_record_does_not_break_its_callers_step(p):
+    def batches():
+        with optshare.record():
+            yield from range(3)
+
+    opt = optshare.SGD([p], lr=0.5)
+    assert [float(opt.step(lambda: (p * p).sum())) for _ in batches()][1:] == [0.0, 0.0]

@@ -197,3 +197,29 @@ def test_two_parameters_whose_paths_read_the_same_are_both_saved_or_refused():
     except optshare.OptshareError:
         return
     assert len(saved) == 2
+
+
+def test_private_slots_and_defaults_of_functions_are_walked():
+    class Private:
+        __slots__ = ("__w",)
+
+        def __init__(self, w):
+            self.__w = w
+
+    p, q, r = Parameter([1.0]), Parameter([2.0]), Parameter([3.0])
+    found = optshare.params([Private(p), lambda x, w=q: x * w, lambda x, *, w=r: x * w])
+    assert [each is wanted for each, wanted in zip(found, [p, q, r], strict=True)] == [True] * 3
+
+
+def test_a_module_held_by_a_model_is_not_walked():
+    import types
+
+    other = types.ModuleType("other")
+    other.p = Parameter([1.0])
+
+    class Model:
+        def __init__(self):
+            self.lib, self.w = other, Parameter([2.0])
+
+    model = Model()
+    assert [each is model.w for each in optshare.params(model)] == [True]

@@ -325,3 +325,15 @@ def value_and_gradient(engine, f, x):
 
     gradient = engine.grad(keeping)(x)
     return values[0], gradient
+
+
+def test_the_mixed_second_derivative_of_a_power_is_right_where_the_exponent_is_0():
+    from optshare_functional import hessian
+
+    at = hessian(lambda z: z[0] ** z[1])(np.array([2.0, 0.0]))
+    assert at[0, 1] == at[1, 0] == 0.5
+
+
+def test_the_slope_of_softplus_at_infinity_is_1(engine):
+    x = np.array([np.inf, -np.inf, 0.0])
+    assert engine.grad(lambda x: ops.sum(ops.nn.softplus(x)))(x).tolist() == [1.0, 0.0, 0.5]

@@ -276,3 +276,10 @@ def test_the_face_refuses_an_unknown_backend(door):
     with pytest.raises(UnknownBackendError, match=r"'zygote'; choices: .*functional.*tape"):
         optshare.use("zygote")
     assert door.preferred() is None
+
+
+def test_a_thousand_defaults_keep_one(shared):
+    for _ in range(1000):
+        shared.use("second")
+    shared.use("first")
+    assert shared._still_chosen().before is None or shared._still_chosen().before.before is None

@@ -8,7 +8,7 @@ import pytest
 
 import optshare
 from optshare import Buffer, Parameter
-from optshare.errors import EscapedValueError, UnreachedParametersError
+from optshare.errors import DifferentiationError, EscapedValueError, UnreachedParametersError
 from optshare_arrays import Traceable, ops
 from optshare_functional import grad, gradient, value_and_grad, vjp
 
@@ -224,3 +224,9 @@ def test_a_thread_started_inside_a_loss_sees_the_differentiation_through_propaga
 
     with optshare.use("functional"):
         np.testing.assert_array_equal(optshare.gradient(loss, wrt=w)[w], 2 * X)
+
+
+@pytest.mark.parametrize("several", [lambda x: (x, 2 * x), lambda x: [x], lambda x: {"y": x}])
+def test_a_function_of_several_results_is_refused(several):
+    with pytest.raises(DifferentiationError, match="returns one array"):
+        vjp(several, np.ones(2))

@@ -13,6 +13,7 @@ from optshare.kernels import numpy as kernel
 from optshare.kernels.program import program_of
 from optshare.kernels.reference import evaluate
 from optshare.rules.expression import maximum, minimum, sign, sqrt, where
+from optshare_arrays import ops
 
 # -- strangers' rules --------------------------------------------------------------------------
 
@@ -423,3 +424,22 @@ def test_two_threads_update_their_own_models_at_once():
     barrier = threading.Barrier(1)
     for seed, value in zip((1, 2), found, strict=True):
         np.testing.assert_array_equal(value, train(seed))
+
+
+class Truths(Rule):
+    """Arithmetic on comparisons, which count as 0 and 1."""
+
+    def step(self, value, gradient, state, t):
+        up, positive = gradient > 0, value > 0
+        total = (up + positive) - (-up) + sign(up) * where(up * positive, 2.0, 0.5)
+        return {}, self.lr * total
+
+
+def test_truths_count_as_0_and_1_in_both_kernels():
+    value, gradient = np.array([1.0, -1.0, 2.0, -2.0]), np.array([3.0, 4.0, -5.0, -6.0])
+    program = program_of(Truths(lr=1.0))
+    scalars = program.host(Truths(lr=1.0), 1)
+    _, moved = evaluate(program, ops, value, gradient, {}, scalars, np.dtype(float))
+    kernel.apply(program, value, gradient, {}, scalars, np.dtype(float))
+    assert value.tolist() == [1.0 - 5.0, -1.0 - 2.5, 2.0 - 1.0, -2.0]
+    assert moved.tolist() == value.tolist()

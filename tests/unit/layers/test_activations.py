@@ -4,6 +4,7 @@ import torch
 from torch.nn import functional
 
 import optshare
+from optshare.errors import UnclaimedArrayError
 
 pytestmark = pytest.mark.usefixtures("backend")
 
@@ -68,3 +69,17 @@ def test_the_derivative_of_relu_at_its_kink_is_zero():
 def test_an_activation_of_a_box_names_its_value(activation):
     with pytest.raises(optshare.errors.ImplicitUnwrapError, match=r"p\.value"):
         activation(optshare.Parameter([1.0]))
+
+
+@pytest.mark.parametrize("wrong", [[1.0, 2.0], None, "x"])
+def test_what_is_no_array_is_named(wrong):
+    with pytest.raises(UnclaimedArrayError, match=f"No backend owns {type(wrong).__name__}"):
+        optshare.relu(wrong)
+
+
+def test_a_variable_is_taken_as_it_is():
+    import optshare_tape
+
+    v = optshare_tape.Variable([-1.0, 2.0])
+    optshare_tape.back(optshare.relu(v).sum())
+    assert v.grad.tolist() == [0.0, 1.0]

@@ -58,3 +58,9 @@ def test_repr_shows_the_layers():
     assert (
         repr(Chain(Dense(2, 3, optshare.relu), optshare.tanh)) == "Chain(Dense(2, 3, relu), tanh)"
     )
+
+
+@pytest.mark.parametrize("wrong", ["relu", [optshare.Flatten()], None])
+def test_a_member_that_cannot_be_called_is_refused(wrong):
+    with pytest.raises(TypeError, match=r"layer 1 is a .* which cannot be called"):
+        optshare.Chain(optshare.Flatten(), wrong)

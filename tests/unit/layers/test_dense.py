@@ -67,3 +67,14 @@ def test_an_input_of_another_size_is_refused_with_the_layer_and_its_shape(shape)
 def test_repr_shows_what_was_asked_for():
     assert repr(optshare.Dense(3, 2)) == "Dense(3, 2)"
     assert repr(optshare.Dense(3, 2, optshare.tanh, bias=False)) == "Dense(3, 2, tanh, bias=False)"
+
+
+@pytest.mark.parametrize(("given", "essence"), [((0, 3), "in_features"), ((3, -1), "out_features")])
+def test_a_size_that_is_not_positive_is_refused(given, essence):
+    with pytest.raises(DataError, match=f"{essence} must be a whole number, at least 1"):
+        optshare.Dense(*given)
+
+
+def test_an_activation_that_is_no_function_is_refused():
+    with pytest.raises(TypeError, match="must be a function, not 'relu'"):
+        optshare.Dense(3, 4, "relu")

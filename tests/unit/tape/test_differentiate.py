@@ -336,3 +336,10 @@ def test_eight_threads_differentiate_one_model_at_once():
             for each in found:
                 np.testing.assert_array_equal(each, 2.0 * k * np.arange(1.0, 5.0))
     assert not optshare.recording()
+
+
+@pytest.mark.parametrize("wrong", ["w", 3, np.ones(2)])
+def test_a_result_is_asked_for_parameters_only(wrong):
+    x = Variable([1.0, 2.0])
+    with pytest.raises(TypeError, match="gradient of each Parameter"):
+        gradient(differentiate(lambda: (x * x).sum()), wrong)
