@@ -89,6 +89,8 @@ class Primitive:
         """Apply it; the argument tracked at the highest level decides who records."""
         top: Traceable | None = None
         for each in args:
+            if type(each) is np.ndarray:
+                continue
             if isinstance(each, Traceable):
                 if top is None or each.level > top.level:
                     top = each

@@ -19,7 +19,8 @@ from optshare_arrays import Primitive, Tracked, next_level, plain, require_real
 
 _next_sequence = itertools.count().__next__
 
-Node = tuple[Primitive, tuple[Any, ...], dict[str, Any]]
+Node = tuple[Primitive, tuple[Any, ...], dict[str, Any], "list[int]", "list[Value]"]
+"""(primitive, its arguments one level down, keywords, places of the links, the links)."""
 
 
 class Scope:
@@ -73,8 +74,17 @@ class Value(Tracked):
             )
         if isinstance(current_overlay(), Suspended):
             return primitive(*map(plain, args), **kwargs)
-        answer = primitive(*lowered(args, self.level), **kwargs)
-        return Value(answer, self.scope, (primitive, args, kwargs))
+        level = self.level
+        places: list[int] = []
+        links: list[Value] = []
+        inputs = list(args)
+        for place, each in enumerate(args):
+            if isinstance(each, Value) and each.level == level:
+                places.append(place)
+                links.append(each)
+                inputs[place] = each.value
+        answer = primitive(*inputs, **kwargs)
+        return Value(answer, self.scope, (primitive, tuple(inputs), kwargs, places, links))
 
 
 class Leaf(Value):
@@ -96,13 +106,6 @@ class Leaf(Value):
             )
 
 
-def lowered(args: tuple[Any, ...], level: int) -> tuple[Any, ...]:
-    """Arguments as they are one level down."""
-    return tuple(
-        each.value if isinstance(each, Value) and each.level == level else each for each in args
-    )
-
-
 def backward(output: Value, seed: Any) -> dict[Leaf, Any]:
     """The gradient at every leaf that a value was computed from.
 
@@ -121,29 +124,14 @@ def backward(output: Value, seed: Any) -> dict[Leaf, Any]:
             found[value] = g
             continue
         assert value.node is not None
-        primitive, args, kwargs = value.node
+        primitive, inputs, kwargs, places, links = value.node
         value.node = None
-        for parent, each in _pulled(value, g, primitive, args, kwargs):
-            if each is None:
-                continue
-            before = cotangents.get(parent)
-            cotangents[parent] = each if before is None else before + each
+        pulled = primitive.pull(places, g, value.value, inputs, kwargs)
+        for parent, each in zip(links, pulled, strict=True):
+            if each is not None:
+                before = cotangents.get(parent)
+                cotangents[parent] = each if before is None else before + each
     return found
-
-
-def _pulled(
-    value: Value, g: Any, primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> list[tuple[Value, Any]]:
-    level = value.level
-    links = [
-        (place, each)
-        for place, each in enumerate(args)
-        if isinstance(each, Value) and each.level == level
-    ]
-    pulled = primitive.pull(
-        [place for place, _ in links], g, value.value, lowered(args, level), kwargs
-    )
-    return [(parent, each) for (_, parent), each in zip(links, pulled, strict=True)]
 
 
 def _recorded(output: Value) -> list[Value]:
@@ -159,8 +147,8 @@ def _recorded(output: Value) -> list[Value]:
             raise FreedRecordError(
                 "this record was freed by an earlier backward pass; run the forward pass again"
             )
-        for each in value.node[1]:
-            if isinstance(each, Value) and each.level == value.level and each not in seen:
+        for each in value.node[4]:
+            if each not in seen:
                 seen.add(each)
                 waiting.append(each)
     return sorted(seen, key=_sequence)
