@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from optshare import registry
 from optshare.errors import EmptyModelError, ParameterError, UnregisteredParameterError
 from optshare.gradients import Gradients, added
 from optshare.narrowing import is_container, is_sequence
@@ -25,11 +24,12 @@ class Binding:
 
     def __init__(self, model: Any) -> None:
         self.model = model
-        pairs = keyed(model) or registry.resolve(()).params(model)  # ours, or the engine's own
+        pairs = keyed(model)
         if not pairs:
             raise EmptyModelError(
                 f"{type(model).__name__} holds no parameters; wrap its arrays in "
-                f"optshare.Parameter, or pass them in a list, tuple or dict"
+                f"optshare.Parameter, or pass them in a list, tuple or dict "
+                f"(a generator as list(...))"
             )
         _require_distinct(pairs)
         self.entries = grouped(pairs)
@@ -53,9 +53,9 @@ class Binding:
         if parameter in self._paths:
             return parameter
         self.follow()
-        for slot in self._slots.values():
-            if slot.stored is parameter:
-                return slot
+        for key in self.keys:
+            if key.known_as is parameter:
+                return key
         held = ", ".join(each.path or "the array" for each in self.entries)
         raise UnregisteredParameterError(
             f"this optimizer does not hold that {type(parameter).__name__} "
@@ -64,7 +64,7 @@ class Binding:
 
     def keys_of(self, part: Any) -> list[Any]:
         """The keys of a part of the model."""
-        found = [self.key(leaf) for _, leaf in leaves(part)]
+        found = [self.key(key.known_as) for _, key in keyed(part)]
         if not found:
             raise EmptyModelError(f"{type(part).__name__} holds no parameters")
         return list({id(key): key for key in found}.values())

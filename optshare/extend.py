@@ -27,7 +27,9 @@ from optshare.errors import (
     InPlaceError,
     NoDerivativeError,
     NonScalarLossError,
+    ParameterError,
     StaleRecordError,
+    UnreachedParametersError,
 )
 from optshare.gradients import Gradients
 from optshare.hookspecs import BackendDescription, hookimpl
@@ -61,11 +63,13 @@ __all__ = [
     "Operators",
     "Overlay",
     "Parameter",
+    "ParameterError",
     "Pullback",
     "Random",
     "Selection",
     "StaleRecordError",
     "Suspended",
+    "UnreachedParametersError",
     "complete",
     "current_overlay",
     "floating",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from optshare.errors import UnregisteredParameterError
-from optshare.tree import leaves
+from optshare.tree import keyed
 
 
 class Gradients:
@@ -57,7 +57,8 @@ class Gradients:
         return self._arguments[position]
 
     def _part(self, part: Any) -> Gradients:
-        keys = list({id(leaf): leaf for _, leaf in leaves(part)}.values())
+        found = [key.known_as for _, key in keyed(part)]
+        keys = list({id(key): key for key in found}.values())
         missing = [key for key in keys if id(key) not in self._places]
         if missing or not keys:
             raise UnregisteredParameterError(

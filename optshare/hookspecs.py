@@ -21,6 +21,8 @@ class BackendDescription:
         array_types: the types of array that it claims, as dotted strings
             (`"torch.Tensor"`), so that nothing is imported to compare them.
         load: the dotted place of the backend object, `"package.module:name"`.
+        native_types: the framework's own models and parameters, as dotted strings;
+            wherever a model holds one, the backend's `params` is asked for what is in it.
         priority: of several that claim a type, the highest is taken.
         capabilities: what the backend declares.
     """
@@ -28,6 +30,7 @@ class BackendDescription:
     name: str
     array_types: tuple[str, ...]
     load: str
+    native_types: tuple[str, ...] = ()
     priority: int = 0
     capabilities: Capabilities = field(default_factory=Capabilities)
 

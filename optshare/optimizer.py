@@ -28,9 +28,9 @@ class Optimizer:
     """A rule bound to the parameters of a model.
 
     Args:
-        model: any object that holds Parameters, a list of Parameters, or plain
-            lists, tuples and dicts of arrays (Knet's `w = [W, b]`), which
-            updates write into.
+        model: any object that holds Parameters, a list of Parameters, a framework's
+            own model, or plain lists, tuples and dicts of arrays (Knet's
+            `w = [W, b]`), which updates write into.
         rule: the unbound rule, such as `optshare.Adam(lr=1e-3)`.
         nonfinite: `"raise"` refuses a loss that is NaN or infinite before
             anything is updated; `"propagate"` lets it through.

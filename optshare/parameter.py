@@ -226,6 +226,11 @@ call .migrate(value) to change it
         self.store(array)
         self.replaced()
 
+    @property
+    def known_as(self) -> Any:
+        """The object by which its owner knows it."""
+        return self
+
     def outside(self) -> Any:
         """What it reads as where nothing is being differentiated."""
         return self.stored
@@ -291,6 +296,11 @@ class Slot(Parameter):
                 f"an array of {array.dtype} cannot be trained; convert it with .astype(float)"
             )
         return array
+
+    @property
+    def known_as(self) -> Any:
+        """The caller's array."""
+        return self.stored
 
     def store(self, array: Any) -> None:
         """Write a new value that fits into the caller's array."""

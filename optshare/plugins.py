@@ -112,9 +112,10 @@ def _checked(description: Any) -> BackendDescription:
         value = getattr(description, name)
         if not isinstance(value, kind) or value == "":
             raise BackendError(f"{name} of its description is {value!r}, not a {kind.__name__}")
-    types: Any = description.array_types
-    if not is_sequence(types) or not all(isinstance(each, str) for each in types):
-        raise BackendError(f"array_types must be a tuple of dotted strings, not {types!r}")
+    for name in ("array_types", "native_types"):
+        types: Any = getattr(description, name)
+        if not is_sequence(types) or not all(isinstance(each, str) for each in types):
+            raise BackendError(f"{name} must be a tuple of dotted strings, not {types!r}")
     return description
 
 

@@ -9,10 +9,11 @@ import weakref
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 
+from optshare import tree
 from optshare.backend import Backend, Capabilities
 from optshare.errors import (
     BackendError,
@@ -50,6 +51,7 @@ class Registry:
         self._backends: dict[str, Backend] = {}
         self._reasons: dict[str, str] = {}
         self._claims: dict[type, tuple[str, ...]] = {}
+        self._natives: dict[type, tuple[str, ...]] = {}
         self._resolved: dict[tuple[str | None, tuple[type, ...]], Backend] = {}
         self._chosen: Choice | None = None
         self._named: str | None = None
@@ -87,6 +89,7 @@ class Registry:
 
     def _forget(self) -> None:
         self._claims.clear()
+        self._natives.clear()
         self._resolved.clear()
 
     def load(self, name: str) -> Backend:
@@ -199,13 +202,25 @@ class Registry:
     def claimants(self, kind: type) -> tuple[str, ...]:
         """The names of the backends that claim a type of array, the preferred first."""
         if kind not in self._claims:
-            dotted = {f"{each.__module__}.{each.__qualname__}" for each in kind.__mro__}
-            self._claims[kind] = tuple(
-                name
-                for name, each in self.descriptions().items()
-                if not dotted.isdisjoint(each.array_types)
-            )
+            self._claims[kind] = self._naming(kind, "array_types")
         return self._claims[kind]
+
+    def native_pairs(self, thing: Any) -> list[tuple[str, Any]] | None:
+        """The parameters in a framework's own model, by its backend; `None` for anything else."""
+        kind = cast(type, thing.__class__)
+        if kind not in self._natives:
+            self._natives[kind] = self._naming(kind, "native_types")
+        names = self._natives[kind]
+        return self.load(names[0]).params(thing) if names else None
+
+    def _naming(self, kind: type, field: str) -> tuple[str, ...]:
+        """The backends that name a type, or a base of it, in a field of their descriptions."""
+        dotted = {f"{each.__module__}.{each.__qualname__}" for each in kind.__mro__}
+        return tuple(
+            name
+            for name, each in self.descriptions().items()
+            if not dotted.isdisjoint(getattr(each, field))
+        )
 
     def _nobody(self, kinds: tuple[type, ...]) -> BackendError:
         listed = f"Installed: {', '.join(self.descriptions()) or 'none'}"
@@ -292,6 +307,7 @@ load = _registry.load
 descriptions = _registry.descriptions
 claimants = _registry.claimants
 preferred = _registry.preferred
+tree.find_native(lambda thing: _registry.native_pairs(thing))
 recorder = _registry.recorder
 
 

@@ -11,7 +11,7 @@ from optshare.errors import EmptyModelError, UnregisteredParameterError
 from optshare.gradients import Gradients, added
 from optshare.narrowing import is_container, is_dict, is_numpy, is_sequence, members
 from optshare.parameter import Parameter, Slot, floating, is_array
-from optshare.tree import params
+from optshare.tree import grouped, keyed
 
 Lookup = Callable[[Parameter], Any]
 
@@ -80,11 +80,12 @@ class _Model(_Constant):
     """An object that holds Parameters, given as an argument."""
 
     def gradient(self, lookup: Lookup) -> Any:
-        keys = params(self._thing)
-        return Gradients(keys, [lookup(key) for key in keys]) if keys else None
+        pairs = _boxes(self._thing)
+        found = [lookup(box) for box, _ in pairs]
+        return Gradients([known_as for _, known_as in pairs], found) if pairs else None
 
     def keys(self) -> Iterator[tuple[Parameter, Any]]:
-        return ((key, key) for key in params(self._thing))
+        return iter(_boxes(self._thing))
 
 
 class _Container:
@@ -219,9 +220,15 @@ def _is_position(thing: Any) -> bool:
 def _keys_of(member: Any, parts: list[Part]) -> list[tuple[Parameter, Any]]:
     if isinstance(member, int):
         return list(parts[member].keys())
-    keys = params(member)
+    keys = _boxes(member)
     if not keys:
         raise EmptyModelError(
             f"{type(member).__name__} in wrt= holds no parameters; wrap its arrays in Parameter"
         )
-    return [(key, key) for key in keys]
+    return keys
+
+
+def _boxes(model: Any) -> list[tuple[Parameter, Any]]:
+    """The parameters of a model, each with the object by which the caller knows it."""
+    boxes = [entry.key for entry in grouped(keyed(model))]
+    return [(box, box if isinstance(box, Slot) else box.known_as) for box in boxes]

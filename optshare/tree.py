@@ -43,11 +43,12 @@ def keyed(model: Any) -> list[tuple[str, Any]]:
 
     An array leaf is given as one `Slot` around it.
     """
-    slots: dict[int, Slot] = {}
-    return [
-        (path, leaf if isinstance(leaf, Parameter) else slots.setdefault(id(leaf), Slot(leaf)))
-        for path, leaf in leaves(model)
-    ]
+    boxes: dict[int, Parameter] = {}
+    pairs: list[tuple[str, Any]] = []
+    for path, leaf in leaves(model):
+        box = leaf if isinstance(leaf, Parameter) else Slot(leaf)
+        pairs.append((path, boxes.setdefault(id(box.known_as), box)))
+    return pairs
 
 
 def grouped(pairs: Iterable[tuple[str, Any]]) -> list[Named]:
@@ -71,7 +72,12 @@ def params(model: Any) -> list[Any]:
     [Parameter(array([[1.]])), Parameter(array([0.])), \
 Parameter(array([[1.]])), Parameter(array([0.]))]
     """
-    return [entry.key for entry in grouped(keyed(model))]
+    return [_public(entry.key) for entry in grouped(keyed(model))]
+
+
+def _public(key: Any) -> Any:
+    """A key as users know it: a framework's own parameter, not our box around it."""
+    return key if isinstance(key, Slot) else key.known_as
 
 
 def buffers(model: Any) -> list[Buffer]:
@@ -116,6 +122,22 @@ def _mark(part: Any, frozen: bool) -> None:
         parameter.frozen = frozen
 
 
+NativePairs = Callable[[Any], list[tuple[str, Any]] | None]
+
+
+def _no_native(thing: Any) -> list[tuple[str, Any]] | None:
+    return None
+
+
+_native_pairs: NativePairs = _no_native
+
+
+def find_native(pairs: NativePairs) -> None:
+    """Set what knows the frameworks' own models; the registry does, which is above this module."""
+    global _native_pairs
+    _native_pairs = pairs
+
+
 Path = tuple[str, ...]
 Memo = dict[tuple[int, bool], list[tuple[Path, Any]]]
 
@@ -126,6 +148,9 @@ def _walk(
     """The leaves below a node; `plain` says that only containers led here."""
     if isinstance(node, Box):
         return [((), node)] if isinstance(node, kind) else []
+    native = _native_pairs(node)
+    if native is not None:
+        return [((path,) if path else (), box) for path, box in native if isinstance(box, kind)]
     if is_array(node):
         return [((), node)] if plain and kind is Parameter else []
     plain = plain and is_container(node)

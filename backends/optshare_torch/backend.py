@@ -9,8 +9,17 @@ import numpy as np
 import torch
 from torch.autograd.graph import increment_version
 
-from optshare.extend import BaseBackend, Namespace, Overlay, Pullback, current_overlay
+from optshare.extend import (
+    BaseBackend,
+    Namespace,
+    Overlay,
+    Pullback,
+    UnreachedParametersError,
+    current_overlay,
+    require_scalar,
+)
 from optshare_torch import functions
+from optshare_torch.native import NativeParameter, box_of
 
 HOST_DTYPES = (torch.float16, torch.float32, torch.float64)
 """What NumPy computes with; bfloat16 takes the functions of PyTorch."""
@@ -22,6 +31,36 @@ class TorchBackend(BaseBackend):
     name = "torch"
     ops: Namespace = functions.ops
 
+    def params(self, model: Any) -> list[tuple[str, Any]]:
+        """The parameters of a module by path, of a lone parameter, or of a shared model."""
+        if isinstance(model, torch.nn.Parameter):
+            return [("", box_of(model))]
+        if isinstance(model, torch.nn.Module):
+            named = model.named_parameters(remove_duplicate=False)
+            return [(path, box_of(tensor)) for path, tensor in named]
+        return super().params(model)
+
+    def gradient(
+        self, fn: Callable[..., Any], keys: Sequence[Any], *args: Any
+    ) -> tuple[Any, list[Any]]:
+        """The value of `fn(*args)`, and its gradient for each key, native or shared."""
+        if not any(isinstance(key, NativeParameter) for key in keys):
+            return super().gradient(fn, keys, *args)
+        nested = current_overlay() is not None
+        inputs = [_live(key) for key in keys]
+        with Overlay(self.detacher()) as here:
+            here.bind(keys, inputs)
+            with torch.enable_grad():
+                value = fn(*args)
+            require_scalar(value)
+            found = _pulled(value, inputs, None, nested) if _is_tracked(value) else ()
+            if all(each is None for each in found):
+                raise UnreachedParametersError(
+                    f"the loss depends on none of the {len(keys)} parameters it was "
+                    f"differentiated for; does it use this module, outside of no_grad?"
+                )
+            return here.detach(value), list(found)
+
     def vjp(self, fn: Callable[..., Any], *arrays: Any) -> tuple[Any, Pullback]:
         """The value of `fn(*arrays)` and its pullback.
 
@@ -32,7 +71,7 @@ class TorchBackend(BaseBackend):
         with torch.enable_grad():
             leaves = [each.view_as(each) if nested else _leaf(each) for each in arrays]
             output = fn(*leaves)
-        if not (isinstance(output, torch.Tensor) and output.requires_grad):
+        if not _is_tracked(output):
             return output, lambda g: [None] * len(arrays)
 
         def pullback(g: Any) -> Sequence[Any]:
@@ -97,6 +136,15 @@ def _hand_back_to(box: Any) -> Callable[[torch.Tensor], None]:
 
 def _on_gradient(leaf: Any, hook: Callable[[torch.Tensor], None]) -> None:
     leaf.register_post_accumulate_grad_hook(hook)
+
+
+def _is_tracked(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and value.requires_grad
+
+
+def _live(key: Any) -> torch.Tensor:
+    """What a module reads itself, or a leaf for a shared Parameter."""
+    return key.stored if isinstance(key, NativeParameter) else _leaf(key.stored)
 
 
 def _leaf(array: torch.Tensor) -> torch.Tensor:

@@ -9,6 +9,7 @@ def optshare_backend() -> BackendDescription:
     return BackendDescription(
         name="torch",
         array_types=("torch.Tensor",),
+        native_types=("torch.nn.modules.module.Module", "torch.nn.parameter.Parameter"),
         load="optshare_torch.backend:backend",
         capabilities=Capabilities(
             vjp=True,

@@ -1,0 +1,285 @@
+"""Native modules of PyTorch, unchanged, under optshare's optimizers."""
+
+import copy
+import gc
+import weakref
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+import optshare
+from optshare.demo import load_digits
+from optshare.errors import (
+    EmptyModelError,
+    GradientShapeError,
+    NonFiniteLossError,
+    ParameterError,
+    UnreachedParametersError,
+)
+
+
+def network():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3)).double()
+
+
+@pytest.fixture
+def net():
+    return network()
+
+
+@pytest.fixture
+def batch():
+    torch.manual_seed(1)
+    return torch.randn(16, 4, dtype=torch.float64), torch.randint(0, 3, (16,))
+
+
+def loss_of(net):
+    return lambda x, y: cross_entropy(net(x), y)
+
+
+def values(net):
+    return [p.detach().clone() for p in net.parameters()]
+
+
+def gap(net, other):
+    pairs = zip(values(net), values(other), strict=True)
+    return max(float((a - b).abs().max()) for a, b in pairs)
+
+
+PAIRS = {
+    "adam": (lambda m: optshare.Adam(m, lr=0.1), lambda p: torch.optim.Adam(p, lr=0.1)),
+    "adamw": (lambda m: optshare.AdamW(m, lr=0.1), lambda p: torch.optim.AdamW(p, lr=0.1)),
+    "momentum": (
+        lambda m: optshare.SGD(m, lr=0.1, momentum=0.9, nesterov=True),
+        lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
+    ),
+}
+
+
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS.values(), ids=PAIRS)
+@pytest.mark.parametrize(
+    "style", ["step with a function", "backward and step", "list of parameters"]
+)
+def test_twenty_steps_end_where_torchs_own_optimizer_ends(ours, theirs, style, batch):
+    mine, other = network(), network()
+    opt = ours(list(mine.parameters()) if style == "list of parameters" else mine)
+    reference = theirs(other.parameters())
+    for _ in range(20):
+        if style == "step with a function":
+            opt.step(loss_of(mine), *batch)
+        else:
+            opt.zero_grad()
+            loss_of(mine)(*batch).backward()
+            opt.step()
+        reference.zero_grad()
+        loss_of(other)(*batch).backward()
+        reference.step()
+    assert gap(mine, other) <= 1e-12
+
+
+def test_a_training_loop_on_digits_with_one_line_changed_has_torchs_loss_curve():
+    digits = load_digits()
+    x, y = torch.tensor(digits.train_x), torch.tensor(digits.train_y)
+
+    def curve(make_optimizer):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10)).double()
+        optimizer = make_optimizer(model)
+        losses = []
+        for _ in range(2):
+            for start in range(0, len(x), 64):
+                optimizer.zero_grad()
+                loss = cross_entropy(model(x[start : start + 64]), y[start : start + 64])
+                loss.backward()
+                optimizer.step()
+                losses.append(loss.item())
+        return losses
+
+    theirs = curve(lambda model: torch.optim.Adam(model.parameters(), lr=1e-2))
+    ours = curve(lambda model: optshare.Adam(model, lr=1e-2))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-10)
+
+
+def test_the_identity_is_the_frameworks_own_object(net, batch):
+    opt = optshare.Adam(net)
+    opt.step(loss_of(net), *batch)
+    listed = optshare.params(net)
+    assert [p is q for p, q in zip(listed, net.parameters(), strict=True)] == [True] * 4
+    assert opt.state_for(net[0].weight).t == 1
+    assert list(opt.state_dict()["parameters"]) == ["0.weight", "0.bias", "2.weight", "2.bias"]
+
+
+def test_a_tied_parameter_has_one_state_and_two_paths():
+    net = nn.Sequential(nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False))
+    net[1].weight = net[0].weight
+    saved = optshare.Adam(net).state_dict()["parameters"]
+    assert saved["0.weight"]["aliases"] == ["1.weight"]
+    assert len(saved) == 1
+
+
+def test_gradients_are_known_by_the_tensors_and_by_the_modules(net, batch):
+    g = optshare.gradient(lambda: loss_of(net)(*batch), wrt=net)
+    loss_of(net)(*batch).backward()
+    assert all(torch.equal(g[p], p.grad) for p in net.parameters())
+    assert torch.equal(g[net[2]][net[2].bias], net[2].bias.grad)
+
+
+def test_freezing_and_requires_grad_are_one_thing(net, batch):
+    opt = optshare.Adam(net)
+    optshare.freeze(net[0])
+    assert not net[0].weight.requires_grad
+    net[2].bias.requires_grad_(False)
+    before = values(net)
+    opt.step(loss_of(net), *batch)
+    after = values(net)
+    moved = [not torch.equal(a, b) for a, b in zip(before, after, strict=True)]
+    assert moved == [False, False, True, False]
+    assert opt.state_for(net[0].weight).t == 0
+    optshare.thaw(net)
+    assert all(p.requires_grad for p in net.parameters())
+
+
+def test_modules_and_shared_layers_train_together(batch):
+    x, y = batch
+    head = optshare.to(optshare.Dense(3, 3, dtype=np.float64), "torch")
+    model = optshare.Chain(network(), torch.relu, head)
+    opt = optshare.Adam(model, lr=0.05)
+    losses = [float(opt.step(lambda x, y: cross_entropy(model(x), y), x, y)) for _ in range(30)]
+    assert losses[-1] < losses[0] / 2
+    assert list(opt.state_dict()["parameters"])[-2:] == ["layers.2.weight", "layers.2.bias"]
+    assert opt.state_for(head.weight).t == opt.state_for(model[0][0].weight).t == 30
+
+
+def test_a_copy_of_module_and_optimizer_keeps_the_pairing(net, batch):
+    opt = optshare.Adam(net)
+    opt.step(loss_of(net), *batch)
+    twin, other = copy.deepcopy((net, opt))
+    other.step(loss_of(twin), *batch)
+    assert other.state_for(twin[0].weight).t == 2
+    assert opt.state_for(net[0].weight).t == 1
+
+
+def test_module_and_optimizer_die_without_the_collector(batch):
+    gc.collect()
+    gc.disable()
+    try:
+        net = network()
+        opt = optshare.Adam(net)
+        opt.step(loss_of(net), *batch)
+        watched = weakref.ref(net[0].weight)
+        del net, opt
+        assert watched() is None
+    finally:
+        gc.enable()
+
+
+def test_torch_notices_an_update_between_forward_and_backward(net, batch):
+    loss = loss_of(net)(*batch)
+    optshare.SGD(net, lr=0.1).step(loss_of(net), *batch)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+def test_an_update_writes_into_the_tensors_own_memory(net, batch):
+    places = [p.data_ptr() for p in net.parameters()]
+    opt = optshare.Adam(net)
+    opt.step(loss_of(net), *batch)
+    assert [p.data_ptr() for p in net.parameters()] == places
+    assert type(opt.state_for(net[0].weight).exp_avg) is np.ndarray
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_half_precision_parameters_keep_single_precision_state(dtype):
+    p = nn.Parameter(torch.tensor([1.0, 2.0], dtype=dtype))
+    opt = optshare.Adam([p], lr=0.5)
+    opt.step(lambda: (p * p).sum())
+    assert p.dtype == dtype
+    assert "float32" in str(opt.state_for(p).exp_avg.dtype)
+    assert p.tolist() == [0.5, 1.5]
+
+
+def test_a_compiled_module_trains_as_the_module_itself(batch):
+    mine, other = network(), network()
+    compiled = torch.compile(mine, backend="eager")
+    opt, reference = optshare.Adam(compiled), optshare.Adam(other)
+    for _ in range(3):
+        opt.step(loss_of(compiled), *batch)
+        reference.step(loss_of(other), *batch)
+    assert gap(mine, other) == 0.0
+
+
+def test_gradients_of_torch_func_are_taken_too(net, batch):
+    x, y = batch
+
+    def loss(weights):
+        return cross_entropy(torch.func.functional_call(net, weights, (x,)), y)
+
+    wanted = {name: p.detach().clone() for name, p in net.named_parameters()}
+    gradients = torch.func.grad(loss)(wanted)
+    optshare.SGD(net, lr=0.5).update(list(gradients.values()))
+    for name, p in net.named_parameters():
+        assert torch.allclose(p, wanted[name] - 0.5 * gradients[name], rtol=1e-15, atol=0)
+
+
+@pytest.mark.slow
+def test_a_module_under_distributed_data_parallel_trains(batch, tmp_path):
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{tmp_path}/meeting", rank=0, world_size=1
+    )
+    try:
+        mine, other = network(), network()
+        parallel = nn.parallel.DistributedDataParallel(mine)
+        opt, reference = optshare.Adam(parallel), optshare.Adam(other)
+        for _ in range(3):
+            opt.zero_grad()
+            loss_of(parallel)(*batch).backward()
+            opt.step()
+            reference.step(loss_of(other), *batch)
+        assert gap(mine, other) == 0.0
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+# -- bad input -----------------------------------------------------------------------------
+
+
+def test_a_module_on_the_meta_device_is_refused():
+    with pytest.raises(ParameterError, match="meta device"):
+        optshare.Adam(nn.Linear(2, 2, device="meta"))
+
+
+def test_an_integer_parameter_is_refused():
+    with pytest.raises(ParameterError, match="int64 cannot be trained"):
+        optshare.Adam([nn.Parameter(torch.ones(2, dtype=torch.int64), requires_grad=False)])
+
+
+def test_a_sparse_gradient_is_refused_and_nothing_changes():
+    embedding = nn.Embedding(4, 2, sparse=True)
+    before = embedding.weight.detach().clone()
+    opt = optshare.SGD(embedding, lr=0.1)
+    with pytest.raises(GradientShapeError, match="cannot be read as an array in host memory"):
+        opt.step(lambda: embedding(torch.tensor([0, 1])).sum())
+    assert torch.equal(embedding.weight, before)
+    assert opt.steps == 0
+
+
+def test_a_loss_that_does_not_use_the_module_is_refused(net):
+    with pytest.raises(UnreachedParametersError, match="none of the 4 parameters"):
+        optshare.Adam(net).step(lambda: torch.tensor(1.0))
+
+
+def test_a_loss_that_is_not_finite_changes_nothing(net, batch):
+    opt, before = optshare.Adam(net), values(net)
+    with pytest.raises(NonFiniteLossError):
+        opt.step(lambda x, y: cross_entropy(net(x), y) * float("nan"), *batch)
+    assert all(torch.equal(a, b) for a, b in zip(before, values(net), strict=True))
+    assert opt.steps == 0
+
+
+def test_a_generator_of_parameters_is_refused_with_the_fix(net):
+    with pytest.raises(EmptyModelError, match=r"list\(\.\.\.\)"):
+        optshare.Adam(net.parameters())
