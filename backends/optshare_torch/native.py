@@ -66,11 +66,13 @@ class NativeParameter(Parameter):
         return box_of, (self.stored,)
 
 
+_boxes: weakref.WeakValueDictionary[int, NativeParameter] = weakref.WeakValueDictionary()
+"""The living boxes by the id of their tensor, which each keeps alive."""
+
+
 def box_of(tensor: torch.nn.Parameter) -> NativeParameter:
     """The box of a tensor."""
-    kept: Any = getattr(tensor, "_optshare_box", None)
-    box = kept() if kept is not None else None
-    if box is None or box.stored is not tensor:
-        box = NativeParameter(tensor)
-        setattr(tensor, "_optshare_box", weakref.ref(box))  # noqa: B010 # no attribute that it declares
+    box = _boxes.get(id(tensor))
+    if box is None:
+        box = _boxes[id(tensor)] = NativeParameter(tensor)
     return box

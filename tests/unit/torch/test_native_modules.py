@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import pickle
 import weakref
 
 import numpy as np
@@ -161,6 +162,16 @@ def test_a_copy_of_module_and_optimizer_keeps_the_pairing(net, batch):
     other.step(loss_of(twin), *batch)
     assert other.state_for(twin[0].weight).t == 2
     assert opt.state_for(net[0].weight).t == 1
+
+
+def test_a_module_is_saved_and_pickled_as_if_it_had_no_optimizer(net, batch, tmp_path):
+    opt = optshare.Adam(net)
+    opt.step(loss_of(net), *batch)
+    torch.save(net, tmp_path / "net.pt")
+    loaded = torch.load(tmp_path / "net.pt", weights_only=False)
+    assert gap(net, loaded) == 0.0
+    twin, other = pickle.loads(pickle.dumps((net, opt)))
+    assert other.state_for(twin[0].weight).t == 1
 
 
 def test_module_and_optimizer_die_without_the_collector(batch):
