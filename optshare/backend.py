@@ -50,6 +50,10 @@ class Backend(Protocol):
         """Take note that the memory behind an array was written."""
         ...
 
+    def memory(self, array: Any) -> int:
+        """A number that arrays have in common if they share memory."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class Capabilities:
@@ -137,6 +141,12 @@ class BaseBackend:
 
     def written(self, array: Any) -> None:
         """Take note that the memory behind an array was written."""
+
+    def memory(self, array: Any) -> int:
+        """A number that arrays have in common if they share memory."""
+        while getattr(array, "base", None) is not None:
+            array = array.base
+        return id(array)
 
     def record(self) -> Overlay:
         """A context in which Parameters are tracked, for a later backward pass."""

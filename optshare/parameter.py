@@ -226,6 +226,11 @@ call .migrate(value) to change it
         self.store(array)
         self.replaced()
 
+    def migrate(self, array: Any) -> None:
+        """Take an array of any shape and dtype; an accumulated gradient is forgotten."""
+        super().migrate(array)
+        self.grad = None
+
     @property
     def known_as(self) -> Any:
         """The object by which its owner knows it."""

@@ -11,7 +11,7 @@ from optshare.errors import EmptyModelError, UnregisteredParameterError
 from optshare.gradients import Gradients, added
 from optshare.narrowing import is_container, is_dict, is_numpy, is_sequence, members
 from optshare.parameter import Parameter, Slot, floating, is_array
-from optshare.tree import grouped, keyed
+from optshare.tree import grouped, is_native, keyed
 
 Lookup = Callable[[Parameter], Any]
 
@@ -114,9 +114,21 @@ class _Container:
             yield from part.keys()
 
 
+class _Native(_Constant):
+    """A framework's own parameter given as an argument: the function reads it itself."""
+
+    def gradient(self, lookup: Lookup) -> Any:
+        return lookup(next(self.keys())[0])
+
+    def keys(self) -> Iterator[tuple[Parameter, Any]]:
+        return iter(_boxes(self._thing))
+
+
 def _part(thing: Any) -> Part:
     if isinstance(thing, Parameter):
         return _Parameter(thing)
+    if is_native(thing):
+        return _Native(thing) if is_array(thing) else _Model(thing)
     if isinstance(thing, bool | str | bytes) or thing is None:
         return _Constant(thing)
     if _is_numeric(thing):

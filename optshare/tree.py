@@ -138,6 +138,11 @@ def find_native(pairs: NativePairs) -> None:
     _native_pairs = pairs
 
 
+def is_native(thing: Any) -> bool:
+    """Whether something is a framework's own model or parameter."""
+    return _native_pairs(thing) is not None
+
+
 Path = tuple[str, ...]
 Memo = dict[tuple[int, bool], list[tuple[Path, Any]]]
 

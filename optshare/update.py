@@ -14,7 +14,7 @@ from optshare.kernels import numpy as numpy_kernel
 from optshare.kernels.program import Program, program_of
 from optshare.kernels.reference import evaluate
 from optshare.parameter import is_array
-from optshare.state import IdentityStore, ParameterState, working_dtype
+from optshare.state import IdentityStore, ParameterState, dtype_name, working_dtype
 
 Prepared = dict[tuple[int, int], tuple[Program, dict[str, float]]]
 
@@ -28,6 +28,8 @@ class Job(NamedTuple):
     """The parameter's memory as an array of NumPy's, or `None`."""
     gradient: Any
     """In NumPy's memory if the parameter is, else the engine's array."""
+    memory: int
+    """What the gradient shares with arrays in the same memory."""
 
 
 def apply(binding: Binding, store: IdentityStore, pairs: Pairs) -> None:
@@ -41,7 +43,7 @@ def apply(binding: Binding, store: IdentityStore, pairs: Pairs) -> None:
         for key, gradient in pairs
         if gradient is not None and not key.frozen
     ]
-    written = {id(_root(job.view)) for job in jobs if job.view is not None}
+    written = {job.backend.memory(job.key.stored) for job in jobs}
     prepared: Prepared = {}
     with np.errstate(all="ignore"):
         for job in [_apart(job, written) for job in jobs]:
@@ -50,15 +52,7 @@ def apply(binding: Binding, store: IdentityStore, pairs: Pairs) -> None:
 
 def _apart(job: Job, written: set[int]) -> Job:
     """The job, with a copy of a gradient that is the array of a parameter about to be written."""
-    shared = job.view is not None and id(_root(job.gradient)) in written
-    return job._replace(gradient=job.gradient.copy()) if shared else job
-
-
-def _root(array: Any) -> Any:
-    """What owns the memory of an array of NumPy's."""
-    while getattr(array, "base", None) is not None:
-        array = array.base
-    return array
+    return job._replace(gradient=job.gradient + 0) if job.memory in written else job
 
 
 def _update(job: Job, state: ParameterState, prepared: Prepared) -> None:
@@ -90,9 +84,9 @@ def _prepared(state: ParameterState, prepared: Prepared) -> tuple[Program, dict[
 def _job(binding: Binding, key: Any, gradient: Any) -> Job:
     """What to update, checked."""
     backend, path = registry.owner(key.stored), binding.path(key)
-    view = backend.host_view(key.stored)
-    if view is not None:
-        gradient = _on_host(path, backend, gradient)
+    view, memory = backend.host_view(key.stored), backend.memory(gradient)
+    read = _on_engine if view is None else _on_host
+    gradient = read(path, backend, key.stored, gradient)
     shape = tuple(key.stored.shape)
     if tuple(gradient.shape) != shape:
         raise GradientShapeError(
@@ -100,19 +94,36 @@ def _job(binding: Binding, key: Any, gradient: Any) -> Job:
         )
     if view is not None:
         _require_numbers(path, view, gradient)
-    return Job(key, backend, view, gradient)
+    return Job(key, backend, view, gradient, memory)
 
 
-def _on_host(path: str, backend: Backend, gradient: Any) -> Any:
+def _on_engine(path: str, backend: Backend, value: Any, gradient: Any) -> Any:
+    """A gradient as the engine's own array of real numbers."""
+    own = backend.name in registry.claimants(gradient.__class__)
+    array = gradient if own else backend.ops.asarray(_as_numpy(path, gradient))
+    if "complex" in dtype_name(array.dtype):
+        raise GradientShapeError(
+            f"the gradient of {path!r} has dtype {array.dtype}, not a real one"
+        )
+    return array
+
+
+def _on_host(path: str, backend: Backend, value: Any, gradient: Any) -> Any:
     """A gradient as an array of NumPy's."""
-    if is_array(gradient) and type(gradient).__module__ != "numpy":
-        view = backend.host_view(gradient)
-        if view is None:
-            raise GradientShapeError(
-                f"the gradient of {path!r}, {type(gradient).__name__} of {gradient.dtype}, "
-                f"cannot be read as an array in host memory; convert it"
-            )
-        return view
+    if not is_array(gradient) or type(gradient).__module__ == "numpy":
+        return _as_numpy(path, gradient)
+    view = backend.host_view(gradient)
+    if view is None and "complex" not in dtype_name(gradient.dtype):
+        view = backend.host_view(backend.ops.astype(gradient, value.dtype))
+    if view is None:
+        raise GradientShapeError(
+            f"the gradient of {path!r}, {type(gradient).__name__} of {gradient.dtype}, "
+            f"cannot be read as an array in host memory; convert it"
+        )
+    return view
+
+
+def _as_numpy(path: str, gradient: Any) -> Any:
     try:
         return np.asarray(gradient)
     except ValueError as error:
@@ -128,3 +139,6 @@ def _require_numbers(path: str, value: Any, gradient: Any) -> None:
         )
     if not value.flags.writeable:
         raise ParameterError(f"the array at {path!r} is read-only; pass a writable copy")
+    strides = zip(value.strides, value.shape, strict=True)
+    if value.size and any(step == 0 and size > 1 for step, size in strides):
+        raise ParameterError(f"elements of the array at {path!r} share memory; pass a copy of it")

@@ -14,6 +14,7 @@ from optshare.extend import (
     Namespace,
     Overlay,
     Pullback,
+    Suspended,
     UnreachedParametersError,
     current_overlay,
     require_scalar,
@@ -36,8 +37,8 @@ class TorchBackend(BaseBackend):
         if isinstance(model, torch.nn.Parameter):
             return [("", box_of(model))]
         if isinstance(model, torch.nn.Module):
-            named = model.named_parameters(remove_duplicate=False)
-            return [(path, box_of(tensor)) for path, tensor in named]
+            named = _unwrapped(model).named_parameters(remove_duplicate=False)
+            return [(path, box_of(tensor)) for path, tensor in named if _is_trainable(tensor)]
         return super().params(model)
 
     def gradient(
@@ -46,7 +47,7 @@ class TorchBackend(BaseBackend):
         """The value of `fn(*args)`, and its gradient for each key, native or shared."""
         if not any(isinstance(key, NativeParameter) for key in keys):
             return super().gradient(fn, keys, *args)
-        nested = current_overlay() is not None
+        nested = torch.is_grad_enabled() and _records(current_overlay())
         inputs = [_live(key) for key in keys]
         with Overlay(self.detacher()) as here:
             here.bind(keys, inputs)
@@ -67,9 +68,15 @@ class TorchBackend(BaseBackend):
         Inside a differentiation that tracks an argument, value and cotangents
         are tracked too.
         """
-        nested = any(each.requires_grad for each in arrays)
+        here = current_overlay()
+        around = None if here is None else here.around
+        nested = torch.is_grad_enabled() and (
+            _records(around) or any(each.requires_grad for each in arrays)
+        )
         with torch.enable_grad():
-            leaves = [each.view_as(each) if nested else _leaf(each) for each in arrays]
+            kept = [nested and each.requires_grad for each in arrays]
+            pairs = zip(arrays, kept, strict=True)
+            leaves = [each.view_as(each) if keep else _leaf(each) for each, keep in pairs]
             output = fn(*leaves)
         if not _is_tracked(output):
             return output, lambda g: [None] * len(arrays)
@@ -83,7 +90,8 @@ class TorchBackend(BaseBackend):
 
     def detacher(self) -> Callable[[Any], Any]:
         """Strips the record of a tensor; nothing, inside another differentiation."""
-        return functions.Functions.stop_gradient if current_overlay() is None else _itself
+        nested = torch.is_grad_enabled() and _records(current_overlay())
+        return _itself if nested else functions.Functions.stop_gradient
 
     def record(self) -> Overlay:
         """A context in which Parameters are tracked, and `loss.backward()` fills their `.grad`."""
@@ -95,8 +103,14 @@ class TorchBackend(BaseBackend):
             array.layout == torch.strided
             and array.device.type == "cpu"
             and array.dtype in HOST_DTYPES
+            and not array.is_neg()
         )
         return array.detach().numpy() if fits else None
+
+    def memory(self, array: Any) -> int:
+        """The address of a tensor's storage."""
+        strided = isinstance(array, torch.Tensor) and array.layout == torch.strided
+        return array.untyped_storage().data_ptr() if strided else super().memory(array)
 
     def written(self, array: Any) -> None:
         """Bump the version, so that PyTorch's own checks see that the tensor was written."""
@@ -136,6 +150,30 @@ def _hand_back_to(box: Any) -> Callable[[torch.Tensor], None]:
 
 def _on_gradient(leaf: Any, hook: Callable[[torch.Tensor], None]) -> None:
     leaf.register_post_accumulate_grad_hook(hook)
+
+
+def _records(overlay: Overlay | None) -> bool:
+    """Whether an overlay, or one around it, records, so that results are to be tracked."""
+    while overlay is not None and not isinstance(overlay, Suspended):
+        if overlay.recording:
+            return True
+        overlay = overlay.around
+    return False
+
+
+def _unwrapped(module: Any) -> torch.nn.Module:
+    """The module itself, under what compiles or distributes it, so that its paths are its own."""
+    while True:
+        distributed = isinstance(module, torch.nn.parallel.DistributedDataParallel)
+        inner: Any = module.module if distributed else getattr(module, "_orig_mod", None)
+        if inner is None:
+            return module
+        module = inner
+
+
+def _is_trainable(tensor: torch.Tensor) -> bool:
+    """Not the frozen integers of a quantised layer."""
+    return tensor.requires_grad or tensor.is_floating_point()
 
 
 def _is_tracked(value: Any) -> bool:

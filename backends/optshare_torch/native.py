@@ -62,6 +62,9 @@ class NativeParameter(Parameter):
         """Refuse: a module moves itself."""
         raise ParameterError("a native parameter is moved by its module: module.to(...)")
 
+    def __copy__(self) -> Any:
+        return self
+
     def __reduce__(self) -> tuple[Any, ...]:
         return box_of, (self.stored,)
 

@@ -294,3 +294,85 @@ def test_a_loss_that_is_not_finite_changes_nothing(net, batch):
 def test_a_generator_of_parameters_is_refused_with_the_fix(net):
     with pytest.raises(EmptyModelError, match=r"list\(\.\.\.\)"):
         optshare.Adam(net.parameters())
+
+
+def test_an_integer_of_a_quantised_layer_is_passed_over():
+    net = nn.Linear(2, 1)
+    net.codes = nn.Parameter(torch.ones(2, dtype=torch.int8), requires_grad=False)
+    assert len(optshare.params(net)) == 2
+
+
+def test_native_modules_and_arrays_are_not_moved_and_nothing_else_is(net):
+    dense = optshare.Dense(2, 2)
+    for model in (optshare.Chain(dense, net), [dense, np.ones(2)]):
+        with pytest.raises(ParameterError, match="not ours to move"):
+            optshare.to(model, "torch")
+        assert type(dense.weight.value) is np.ndarray
+
+
+# -- gradients of gradients ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [nn.Parameter, optshare.Parameter])
+def test_a_gradient_penalty_for_an_untracked_input_has_its_second_order(kind):
+    p, q = kind(torch.tensor([3.0])), torch.tensor([2.0])
+
+    def penalty():
+        (g,) = optshare.gradient(lambda z: (p * z * z).sum(), q)
+        return (p + g).sum()
+
+    assert optshare.gradient(penalty, wrt=p)[p].tolist() == [5.0]
+
+
+def test_an_inner_gradient_takes_tracked_and_untracked_arguments():
+    p, b = optshare.Parameter(torch.tensor([3.0])), torch.tensor([2.0])
+    inner = []
+
+    def f():
+        inner.append(optshare.gradient(lambda z, b: (z * b).sum(), p.value, b))
+        return sum(g.sum() for g in inner[0])
+
+    assert optshare.gradient(f, wrt=p)[p].tolist() == [1.0]
+    assert [g.tolist() for g in inner[0]] == [[2.0], [3.0]]
+
+
+# -- memory --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_gradients_that_are_other_parameters_are_read_before_those_are_written(dtype):
+    p, q = (nn.Parameter(torch.full((2,), x, dtype=dtype)) for x in (1.0, 2.0))
+    opt = optshare.SGD([p, q], lr=1.0)
+    p.grad, q.grad = q.data, p.data
+    opt.step()
+    assert (p.tolist(), q.tolist()) == ([-1.0, -1.0], [1.0, 1.0])
+
+
+def test_elements_that_share_memory_are_refused():
+    p = nn.Parameter(torch.ones(1).expand(4))
+    with pytest.raises(ParameterError, match="share memory"):
+        optshare.SGD([p]).update([torch.ones(4)])
+
+
+@pytest.mark.parametrize("gradient", [np.ones(2), [1.0, 1.0], torch.ones(2, dtype=torch.int64)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_gradients_of_numpy_numbers_and_integers_are_read(dtype, gradient):
+    p = nn.Parameter(torch.ones(2, dtype=dtype))
+    optshare.SGD([p], lr=0.5).update(p, gradient)
+    assert p.tolist() == [0.5, 0.5]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_complex_gradient_is_refused_before_anything_changes(dtype):
+    p, q = nn.Parameter(torch.ones(1)), nn.Parameter(torch.ones(1, dtype=dtype))
+    opt = optshare.SGD([p, q], lr=0.5)
+    with pytest.raises(GradientShapeError, match="complex"):
+        opt.update([torch.ones(1), torch.ones(1, dtype=torch.complex64)])
+    assert (p.item(), opt.steps) == (1.0, 0)
+
+
+def test_a_parameter_in_a_plain_tree_is_found_in_the_closure_too():
+    p, w = nn.Parameter(torch.tensor([2.0])), torch.tensor([3.0])
+    opt = optshare.SGD([p, w], lr=0.5)
+    opt.step(lambda tree: (p * tree[1]).sum())
+    assert (p.item(), w.item()) == (0.5, 2.0)

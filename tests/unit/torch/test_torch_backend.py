@@ -9,7 +9,7 @@ import torch
 import optshare
 import optshare_tape
 from optshare import Buffer, Parameter, registry
-from optshare.errors import EmptyModelError, GradientShapeError, MixedBackendsError
+from optshare.errors import EmptyModelError, GradientShapeError, MixedBackendsError, ParameterError
 
 ENGINES = ["tape", "functional", "torch"]
 RULES = [optshare.Adam(lr=0.1), optshare.SGD(lr=0.1, momentum=0.9)]
@@ -88,6 +88,28 @@ def test_only_buffers_of_floating_numbers_move():
 def test_moving_what_holds_no_parameters_is_refused():
     with pytest.raises(EmptyModelError, match="no Parameter to move"):
         optshare.to([1, 2], "torch")
+
+
+@pytest.mark.parametrize("dtype", ["int32", "float33", "bool"])
+def test_a_dtype_that_does_not_train_is_refused(dtype):
+    dense = optshare.Dense(2, 2)
+    with pytest.raises(ParameterError):
+        optshare.to(dense, "torch", dtype=dtype)
+    assert type(dense.weight.value) is np.ndarray
+
+
+def test_half_precision_moves_there_and_back():
+    dense = optshare.to(optshare.Dense(2, 2, dtype=np.float32), "torch", dtype="bfloat16")
+    assert dense.weight.dtype == torch.bfloat16
+    kept = dense.weight.value.float().numpy()
+    optshare.to(dense, "tape", dtype="float32")
+    np.testing.assert_array_equal(dense.weight.value, kept)
+
+
+def test_an_accumulated_gradient_does_not_move(p):
+    p.grad = torch.ones(2)
+    optshare.to([p], "tape")
+    assert p.grad is None
 
 
 def test_a_parameter_acts_as_its_value_in_operators_and_in_torch(p):
