@@ -36,11 +36,11 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: pyproject.toml | $(BIN)/python
-	@echo "Installing optshare with what the demo needs (about 250 MB) into $(VENV) ..."
+	@echo "Installing optshare with what the demo needs (about 400 MB on disk) into $(VENV) ..."
 	$(BIN)/python -m pip install --quiet --editable '.[demo]'
 	@touch $@
 
 $(VENV)/.test: pyproject.toml tests/constraints.txt | $(BIN)/python
-	@echo "Installing optshare with what the tests need (about 1 GB) into $(VENV) ..."
+	@echo "Installing optshare with what the tests need (about 1.6 GB on disk, PyTorch among it) into $(VENV) ..."
 	$(BIN)/python -m pip install --quiet --constraint tests/constraints.txt --editable '.[test]'
 	@touch $@ $(VENV)/.demo
