@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch._C._functorch import peek_interpreter_stack
 from torch.autograd.graph import increment_version
 
 from optshare.extend import (
     BaseBackend,
+    CapabilityError,
     Namespace,
     Overlay,
     Pullback,
@@ -47,6 +49,7 @@ class TorchBackend(BaseBackend):
         """The value of `fn(*args)`, and its gradient for each key, native or shared."""
         if not any(isinstance(key, NativeParameter) for key in keys):
             return super().gradient(fn, keys, *args)
+        _refuse_inside_functional_transforms()
         nested = torch.is_grad_enabled() and _records(current_overlay())
         inputs = [_live(key) for key in keys]
         with Overlay(self.detacher()) as here:
@@ -68,6 +71,7 @@ class TorchBackend(BaseBackend):
         Inside a differentiation that tracks an argument, value and cotangents
         are tracked too.
         """
+        _refuse_inside_functional_transforms()
         here = current_overlay()
         around = None if here is None else here.around
         nested = torch.is_grad_enabled() and (
@@ -150,6 +154,16 @@ def _hand_back_to(box: Any) -> Callable[[torch.Tensor], None]:
 
 def _on_gradient(leaf: Any, hook: Callable[[torch.Tensor], None]) -> None:
     leaf.register_post_accumulate_grad_hook(hook)
+
+
+def _refuse_inside_functional_transforms() -> None:
+    """Raise where `torch.func` transforms: it would see the results as constants."""
+    transform: Any = peek_interpreter_stack()  # None outside, whatever its annotation says
+    if transform is not None:
+        raise CapabilityError(
+            "optshare.gradient cannot be transformed by torch.func (grad, vmap, jvp); "
+            "use torch.func.grad inside too"
+        )
 
 
 def _records(overlay: Overlay | None) -> bool:

@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 import optshare
 from optshare.demo import load_digits
 from optshare.errors import (
+    CapabilityError,
     EmptyModelError,
     GradientShapeError,
     NonFiniteLossError,
@@ -334,6 +335,15 @@ def test_an_inner_gradient_takes_tracked_and_untracked_arguments():
 
     assert optshare.gradient(f, wrt=p)[p].tolist() == [1.0]
     assert [g.tolist() for g in inner[0]] == [[2.0], [3.0]]
+
+
+@pytest.mark.parametrize("transform", [torch.func.grad, torch.func.vmap])
+def test_a_transform_of_torch_func_around_a_gradient_of_ours_is_refused(transform):
+    def inner(x):
+        return optshare.gradient(lambda z: (z**3).sum(), x)[0].sum()
+
+    with pytest.raises(CapabilityError, match=r"torch\.func"):
+        transform(inner)(torch.ones(2))
 
 
 # -- memory --------------------------------------------------------------------------------
