@@ -19,7 +19,7 @@ Pullback = Callable[[Any], Sequence[Any]]
 
 
 class Backend(Protocol):
-    """Three verbs, the functions of one engine, and the seam to its memory.
+    """Three verbs, and the functions of one engine.
 
     Which types of array it claims stands in its description, so that asking
     does not load it.
@@ -40,18 +40,6 @@ class Backend(Protocol):
 
     def update(self, key: Any, new_value: Any) -> None:
         """Write a new value back; knows no rule."""
-        ...
-
-    def host_view(self, array: Any) -> np.ndarray[Any, Any] | None:
-        """The same memory as an array of NumPy's that may be written; `None` if it has none."""
-        ...
-
-    def written(self, array: Any) -> None:
-        """Take note that the memory behind an array was written."""
-        ...
-
-    def memory(self, array: Any) -> int:
-        """A number that arrays have in common if they share memory."""
         ...
 
 
@@ -86,7 +74,39 @@ class Capabilities:
         return {name: value for name, value in pairs if value}
 
 
-class BaseBackend:
+class Seam:
+    """How an update reaches an engine's memory; a backend may offer it."""
+
+    def host_view(self, array: Any) -> np.ndarray[Any, Any] | None:
+        """The same memory as an array of NumPy's that may be written; `None` if it has none."""
+        return array if is_numpy(array) else None
+
+    def written(self, array: Any) -> None:
+        """Take note that the memory behind an array was written."""
+
+    def memory(self, array: Any) -> int:
+        """A number that arrays have in common if they share memory."""
+        while getattr(array, "base", None) is not None:
+            array = array.base
+        return id(array)
+
+
+_HOST = Seam()
+
+
+def seam_of(backend: Backend) -> Seam:
+    """A backend's own seam, or the one for NumPy's arrays if it offers none.
+
+    >>> import numpy as np
+    >>> class Verbs: ...
+    >>> seam_of(Verbs()).host_view(np.ones(2))
+    array([1., 1.])
+    """
+    offered: Any = backend
+    return offered if hasattr(backend, "host_view") else _HOST
+
+
+class BaseBackend(Seam):
     """Derives what it can; the base of every bundled backend and, if they like, of others.
 
     An author of a pure engine writes `vjp` and gets `gradient` from it; an
@@ -134,19 +154,6 @@ class BaseBackend:
     def detacher(self) -> Callable[[Any], Any]:
         """A function that strips from a value what the engine tracks from now on."""
         return self.ops.stop_gradient
-
-    def host_view(self, array: Any) -> np.ndarray[Any, Any] | None:
-        """The same memory as an array of NumPy's that may be written; `None` if it has none."""
-        return array if is_numpy(array) else None
-
-    def written(self, array: Any) -> None:
-        """Take note that the memory behind an array was written."""
-
-    def memory(self, array: Any) -> int:
-        """A number that arrays have in common if they share memory."""
-        while getattr(array, "base", None) is not None:
-            array = array.base
-        return id(array)
 
     def record(self) -> Overlay:
         """A context in which Parameters are tracked, for a later backward pass."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from optshare.backend import seam_of
 from optshare.binding import Binding
 from optshare.errors import CheckpointError, HyperparameterError
 from optshare.narrowing import is_dict, is_sequence
@@ -105,7 +106,7 @@ def _array(entry: Named, name: str, data: Any) -> Any:
         raise CheckpointError(f"{entry.path!r}: {name} is no array: {error}") from error
     _require_same(entry, f"shape of {name}", array.shape, tuple(entry.key.shape))
     backend, value = owner(entry.key.stored), entry.key.stored
-    return array if backend.host_view(value) is not None else backend.ops.asarray(array)
+    return array if seam_of(backend).host_view(value) is not None else backend.ops.asarray(array)
 
 
 def _saved_dtype(entry: Named) -> str:

@@ -1,4 +1,4 @@
-"""Moving models between engines, dtypes and devices."""
+"""Moving models between engines and dtypes."""
 
 from __future__ import annotations
 
@@ -59,16 +59,12 @@ def to(model: M, backend: str, *, dtype: str | None = None) -> M:
 def _moved(array: Any, target: Backend, dtype: str) -> Any:
     """An array of another engine, by way of the host, which knows no bfloat16."""
     if dtype_name(array.dtype) == "bfloat16":
-        source = registry.owner(array).ops
-        array = source.astype(array, _named(source, "float32"))
+        source: Any = registry.owner(array).ops
+        array = source.astype(array, source.float32)
     if dtype == "bfloat16":
-        single = target.ops.asarray(np.array(np.asarray(array), np.float32))
-        return target.ops.astype(single, _named(target.ops, "bfloat16"))
+        ops: Any = target.ops
+        return ops.astype(ops.asarray(np.array(np.asarray(array), np.float32)), ops.bfloat16)
     return target.ops.asarray(np.array(np.asarray(array), _host_dtype(dtype)))
-
-
-def _named(ops: Any, name: str) -> Any:
-    return getattr(ops, name)
 
 
 def _host_dtype(name: str) -> np.dtype[Any]:

@@ -307,8 +307,8 @@ load = _registry.load
 descriptions = _registry.descriptions
 claimants = _registry.claimants
 preferred = _registry.preferred
-tree.find_native(lambda thing: _registry.native_pairs(thing))
 recorder = _registry.recorder
+tree.find_native(lambda thing: _registry.native_pairs(thing))
 
 
 def use(name: str) -> Use:

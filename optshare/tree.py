@@ -28,8 +28,9 @@ def leaves(model: Any) -> list[Leaf]:
 
     Leaves are Parameters, wherever they are, and arrays that only plain lists,
     tuples and dicts contain (Knet's `w = [W, b]`). The walk goes through
-    containers, attributes, `__slots__`, bound methods, partial functions and
-    closures; a cycle ends it.
+    containers, attributes, `__slots__`, bound methods, partial functions,
+    closures and defaults; a cycle ends it. In a framework's own model the
+    backend finds them.
 
     >>> weight = Parameter([1., 2.])
     >>> leaves({"encoder": [weight], "decoder": weight})

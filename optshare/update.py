@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from optshare import registry
-from optshare.backend import Backend
+from optshare.backend import Backend, Seam, seam_of
 from optshare.binding import Binding, Pairs
 from optshare.errors import GradientShapeError, ParameterError
 from optshare.kernels import numpy as numpy_kernel
@@ -24,6 +24,7 @@ class Job(NamedTuple):
 
     key: Any
     backend: Backend
+    seam: Seam
     view: Any
     """The parameter's memory as an array of NumPy's, or `None`."""
     gradient: Any
@@ -43,7 +44,7 @@ def apply(binding: Binding, store: IdentityStore, pairs: Pairs) -> None:
         for key, gradient in pairs
         if gradient is not None and not key.frozen
     ]
-    written = {job.backend.memory(job.key.stored) for job in jobs}
+    written = {job.seam.memory(job.key.stored) for job in jobs}
     prepared: Prepared = {}
     with np.errstate(all="ignore"):
         for job in [_apart(job, written) for job in jobs]:
@@ -64,7 +65,7 @@ def _update(job: Job, state: ParameterState, prepared: Prepared) -> None:
     given = value, job.gradient, state.arrays, scalars, working
     if on_host:
         numpy_kernel.apply(program, *given)
-        job.backend.written(job.key.stored)
+        job.seam.written(job.key.stored)
         job.key.replaced()
     else:
         state.arrays, new = evaluate(program, job.backend.ops, *given)
@@ -84,7 +85,8 @@ def _prepared(state: ParameterState, prepared: Prepared) -> tuple[Program, dict[
 def _job(binding: Binding, key: Any, gradient: Any) -> Job:
     """What to update, checked."""
     backend, path = registry.owner(key.stored), binding.path(key)
-    view, memory = backend.host_view(key.stored), backend.memory(gradient)
+    seam = seam_of(backend)
+    view, memory = seam.host_view(key.stored), seam.memory(gradient)
     read = _on_engine if view is None else _on_host
     gradient = read(path, backend, key.stored, gradient)
     shape = tuple(key.stored.shape)
@@ -94,7 +96,7 @@ def _job(binding: Binding, key: Any, gradient: Any) -> Job:
         )
     if view is not None:
         _require_numbers(path, view, gradient)
-    return Job(key, backend, view, gradient, memory)
+    return Job(key, backend, seam, view, gradient, memory)
 
 
 def _on_engine(path: str, backend: Backend, value: Any, gradient: Any) -> Any:
@@ -112,9 +114,9 @@ def _on_host(path: str, backend: Backend, value: Any, gradient: Any) -> Any:
     """A gradient as an array of NumPy's."""
     if not is_array(gradient) or type(gradient).__module__ == "numpy":
         return _as_numpy(path, gradient)
-    view = backend.host_view(gradient)
+    view = seam_of(backend).host_view(gradient)
     if view is None and "complex" not in dtype_name(gradient.dtype):
-        view = backend.host_view(backend.ops.astype(gradient, value.dtype))
+        view = seam_of(backend).host_view(backend.ops.astype(gradient, value.dtype))
     if view is None:
         raise GradientShapeError(
             f"the gradient of {path!r}, {type(gradient).__name__} of {gradient.dtype}, "

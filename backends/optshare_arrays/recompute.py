@@ -76,9 +76,8 @@ class _Replayed(Overlay):
         self._buffers = buffers
 
     def read_buffer(self, buffer: Any) -> Any:
-        if buffer in self._written:
-            return self._written[buffer]
-        return self._buffers[buffer]
+        first = self._buffers if buffer not in self._written else {}
+        return first[buffer] if buffer in first else super().read_buffer(buffer)
 
     def write_back(self, buffer: Any, value: Any) -> None:
         """Keep it here: the first run has written it back already."""

@@ -682,3 +682,24 @@ def test_a_number_in_a_plain_tree_is_left_alone():
     optshare.SGD(tree, lr=0.5).step(lambda tree: (tree["w"] ** 2).sum() * tree["n"])
     assert tree["w"].tolist() == [-2.0, -4.0]
     assert tree["n"] == 3
+
+
+def test_a_backend_of_three_verbs_needs_no_seam(monkeypatch):
+    class Verbs:
+        name, ops = "verbs", optshare.ops
+
+        def params(self, model):
+            return []
+
+        def gradient(self, fn, keys, *args):
+            return fn(*args), [np.ones(2) for _ in keys]
+
+        def update(self, key, new_value):
+            key.value = new_value
+
+    monkeypatch.setattr(optshare.registry, "resolve", lambda kinds: Verbs())
+    p = Parameter([1.0, 2.0])
+    opt = optshare.SGD([p], lr=0.5)
+    opt.nonfinite = "propagate"
+    opt.step(lambda: 0.0)
+    assert p.value.tolist() == [0.5, 1.5]
