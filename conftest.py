@@ -1,4 +1,7 @@
-"""The Python code in README and docs runs as tests, each document in a folder of its own."""
+"""The Python code in README and docs runs as tests, each document in a folder of its own.
+
+JAX is told, before it is imported, to have float64 and two CPU devices.
+"""
 
 import os
 from doctest import NORMALIZE_WHITESPACE
@@ -23,6 +26,10 @@ def teardown(namespace):
     os.chdir(before)
     folder.cleanup()
 
+
+os.environ.setdefault("JAX_ENABLE_X64", "1")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
 
 pytest_collect_file = Sybil(
     parsers=[PythonCodeBlockParser(doctest_optionflags=NORMALIZE_WHITESPACE), SkipParser()],

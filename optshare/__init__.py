@@ -14,6 +14,7 @@ from optshare.differentiate import gradient, record, value_and_gradient
 from optshare.dispatch import namespace_of, ops
 from optshare.errors import OptshareError
 from optshare.faces import SGD, Adam, AdamW
+from optshare.foreign import ask as _ask
 from optshare.gradients import Gradients
 from optshare.initializers import seed
 from optshare.layers import (
@@ -37,6 +38,7 @@ from optshare.layers import (
 )
 from optshare.losses import accuracy, crossentropy, mse, nll
 from optshare.moving import to
+from optshare.natives import Natives as _Natives
 from optshare.optimizer import Optimizer
 from optshare.overlay import propagate, recording
 from optshare.parameter import Buffer, Parameter
@@ -45,6 +47,8 @@ from optshare.rules import Rule
 from optshare.tree import buffers, freeze, params, thaw
 
 __version__ = "0.1.0"
+
+_ask(_Natives())
 
 __all__ = [
     "SGD",

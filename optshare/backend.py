@@ -78,8 +78,19 @@ class Seam:
     """How an update reaches an engine's memory; a backend may offer it."""
 
     def host_view(self, array: Any) -> np.ndarray[Any, Any] | None:
-        """The same memory as an array of NumPy's that may be written; `None` if it has none."""
+        """The same memory as an array of NumPy's; `None` if it cannot be seen so.
+
+        It may be written if the backend declares `inplace`.
+        """
         return array if is_numpy(array) else None
+
+    def adopt(self, view: np.ndarray[Any, Any]) -> Any:
+        """The engine's array over memory that nobody will write again.
+
+        Asked of a backend that does not declare `inplace`; the memory begins at
+        a multiple of 64 bytes.
+        """
+        return view
 
     def written(self, array: Any) -> None:
         """Take note that the memory behind an array was written."""
@@ -133,12 +144,13 @@ class BaseBackend(Seam):
 
         def bound(*arrays: Any) -> Any:
             here.bind(keys, arrays)
-            return fn(*args)
+            value = fn(*args)
+            require_scalar(value)
+            return value
 
         detach = self.detacher()
         with Overlay(detach) as here:
             value, pullback = self.vjp(bound, *outside)
-            require_scalar(value)
             if keys and not here.was_read:
                 raise UnreachedParametersError(
                     f"the function read none of the {len(keys)} parameters it was "
@@ -150,6 +162,18 @@ class BaseBackend(Seam):
     def update(self, key: Any, new_value: Any) -> None:
         """Assign a new value to a Parameter."""
         key.value = new_value
+
+    def outside(self, array: Any) -> Any:
+        """What a Parameter of an array reads as where nothing is being differentiated."""
+        return array
+
+    def compiled(self) -> Callable[..., tuple[Any, list[Any]]]:
+        """A `gradient` that remembers what it compiles; an optimizer keeps it for its steps."""
+        self.lacks("jit")
+
+    def rebuilt(self, tree: Any, values: dict[str, Any]) -> Any:
+        """The framework's own immutable model with other arrays at some paths."""
+        raise NotImplementedError
 
     def detacher(self) -> Callable[[Any], Any]:
         """A function that strips from a value what the engine tracks from now on."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from optshare.errors import EmptyModelError, ParameterError, UnregisteredParameterError
+from optshare.foreign import foreign
 from optshare.gradients import Gradients, added
 from optshare.narrowing import is_container, is_sequence
 from optshare.parameter import Slot
 from optshare.state import IdentityStore
-from optshare.tree import children, grouped, keyed, leaves
+from optshare.tree import children, grouped, joined, keyed, leaves, rebuilt
 
 Pairs = list[tuple[Any, Any]]
 
@@ -23,7 +24,7 @@ class Binding:
     """
 
     def __init__(self, model: Any) -> None:
-        self.model = model
+        self._model = model
         pairs = keyed(model)
         if not pairs:
             raise EmptyModelError(
@@ -38,11 +39,27 @@ class Binding:
         self._paths = IdentityStore((each.key, each.path) for each in self.entries)
         self._by_path = dict(pairs)
         self._slots = {path: key for path, key in pairs if isinstance(key, Slot)}
+        if self._slots:
+            _require_arrays(model, "")
+        self._seen = {path: slot.stored for path, slot in self._slots.items()}
 
     @property
     def is_plain_tree(self) -> bool:
         """Whether there are arrays of the caller's among the parameters."""
         return bool(self._slots)
+
+    @property
+    def model(self) -> Any:
+        """The model; of an immutable tree the current one, which updates have made."""
+        moved = {path: slot.stored for path, slot in self._slots.items()}
+        if any(self._seen[path] is not array for path, array in moved.items()):
+            self._model, self._seen = rebuilt(self._model, moved), moved
+        return self._model
+
+    def over_tree(self, fn: Callable[..., Any], *args: Any) -> Any:
+        """`fn(tree, *args)`, with the tree as it reads inside a differentiation."""
+        values = {path: slot.value for path, slot in self._slots.items()}
+        return fn(rebuilt(self._model, values), *args)
 
     def path(self, key: Any) -> str:
         """Where a parameter was found first."""
@@ -54,7 +71,7 @@ class Binding:
             return parameter
         self.follow()
         for key in self.keys:
-            if key.known_as is parameter:
+            if parameter is key.known_as or parameter is key.stored:
                 return key
         held = ", ".join(each.path or "the array" for each in self.entries)
         raise UnregisteredParameterError(
@@ -77,8 +94,19 @@ class Binding:
             return list(zip(self.keys, gradients, strict=True))
         return self._along_paths(gradients)
 
+    def pairs_of(self, part: Any, gradient: Any) -> Pairs:
+        """The pair of one parameter, or the pairs of the whole model."""
+        if part is self._model or part is self.model:
+            return self.paired(gradient)
+        return [(self.key(part), gradient)]
+
     def _by_identity(self, gradients: Gradients) -> Pairs:
         arrays = {id(slot.stored): slot for slot in self._slots.values()}
+        if len(arrays) < len(self.entries) - sum(not isinstance(k, Slot) for k in self.keys):
+            raise ParameterError(
+                "one array stands at two places of this tree, so gradients by array are "
+                "ambiguous; pass gradients laid out like the tree, such as gradients[0]"
+            )
         return [
             (arrays[id(key)] if id(key) in arrays else self.key(key), gradient)
             for key, gradient in gradients.items()
@@ -110,7 +138,9 @@ class Binding:
             yield path, node
         elif is_container(node):
             for name, child in children(node):
-                yield from self._laid_out(child, f"{path}.{name}" if path else name)
+                yield from self._laid_out(child, joined(path, name))
+        elif (native := foreign().pairs(node)) is not None:
+            yield from ((joined(path, name), box.stored) for name, box in native)
         else:
             raise UnregisteredParameterError(
                 f"the gradients have a {type(node).__name__} at {path or 'the top'!r}, where no "
@@ -119,15 +149,32 @@ class Binding:
 
     def follow(self) -> None:
         """Take up arrays that the caller has put in the place of old ones; state stays."""
+        if not (self._slots and is_container(self.model)):  # what is no container cannot change
+            return
+        now = [(path, _array(leaf)) for path, leaf in leaves(self.model) if path in self._slots]
         replaced = [
-            (self._slots[path], leaf)
-            for path, leaf in (leaves(self.model) if self._slots else ())
-            if path in self._slots and self._slots[path].stored is not leaf
+            (path, self._slots[path], leaf) for path, leaf in now if leaf is not self._seen[path]
         ]
-        for slot, leaf in replaced:
+        for _, slot, leaf in replaced:
             slot.fitting(leaf)
-        for slot, leaf in replaced:
-            slot.stored = leaf
+        for path, slot, leaf in replaced:
+            slot.stored = self._seen[path] = leaf
+
+
+def _array(leaf: Any) -> Any:
+    return leaf.stored if isinstance(leaf, Slot) else leaf
+
+
+def _require_arrays(node: Any, path: str) -> None:
+    """Raise for a number or text among the arrays of a plain tree."""
+    if is_container(node):
+        for name, child in children(node):
+            _require_arrays(child, joined(path, name))
+    elif isinstance(node, str | bytes | int | float | complex):
+        raise ParameterError(
+            f"the tree has the {type(node).__name__} {node!r} at {path!r}, among its arrays; "
+            f"keep it outside, or make an array of it"
+        )
 
 
 def _require_distinct(pairs: list[tuple[str, Any]]) -> None:

@@ -18,6 +18,7 @@ from optshare.backend import (
     Pullback,
     require_scalar,
 )
+from optshare.boxes import Boxes, NativeParameter
 from optshare.errors import (
     CapabilityError,
     DifferentiationError,
@@ -35,13 +36,14 @@ from optshare.gradients import Gradients
 from optshare.hookspecs import BackendDescription, hookimpl
 from optshare.lazy import lazy_exports
 from optshare.namespace.completed import complete
+from optshare.namespace.fallbacks import host_bernoulli
 from optshare.namespace.protocol import NN, Namespace, Random
 from optshare.operators import Operators
 from optshare.overlay import Overlay, Suspended
 from optshare.overlay import current as current_overlay
-from optshare.parameter import Box, Parameter, floating, is_array
+from optshare.parameter import Box, Buffer, HeldSlot, Parameter, floating, is_array, is_floating
 from optshare.selection import Selection
-from optshare.tree import leaves, params
+from optshare.tree import keyed, leaves, params
 
 __all__ = [
     "NN",
@@ -49,15 +51,19 @@ __all__ = [
     "BackendDescription",
     "BaseBackend",
     "Box",
+    "Boxes",
+    "Buffer",
     "Capabilities",
     "CapabilityError",
     "DifferentiationError",
     "EscapedValueError",
     "FreedRecordError",
     "Gradients",
+    "HeldSlot",
     "ImplicitUnwrapError",
     "InPlaceError",
     "Namespace",
+    "NativeParameter",
     "NoDerivativeError",
     "NonScalarLossError",
     "Operators",
@@ -74,7 +80,10 @@ __all__ = [
     "current_overlay",
     "floating",
     "hookimpl",
+    "host_bernoulli",
     "is_array",
+    "is_floating",
+    "keyed",
     "lazy_exports",
     "leaves",
     "params",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import numpy as np
@@ -72,9 +73,13 @@ def crossentropy(
     if not 0 <= label_smoothing <= 1:
         raise HyperparameterError(f"label_smoothing must be in [0, 1], not {label_smoothing!r}")
     ops = namespace_of(scores)
-    places = ops.asarray(_checked(labels, scores)[..., None])
+    found = _checked(ops, labels, scores)
     logs = ops.nn.log_softmax(scores)
-    losses = -ops.squeeze(ops.take_along_axis(logs, places, axis=-1), axis=-1)
+    picked = ops.take_along_axis(logs, ops.asarray(found[..., None]), axis=-1)
+    losses = -ops.squeeze(picked, axis=-1)
+    if not ops.is_concrete(found):  # what could not be checked must not train in silence
+        known = (found >= 0) & (found < scores.shape[-1])
+        losses = ops.where(known, losses, ops.full_like(losses, math.nan))
     if label_smoothing:
         even = -ops.mean(logs, axis=-1)
         losses = (1 - label_smoothing) * losses + label_smoothing * even
@@ -87,8 +92,9 @@ def accuracy(scores: Any, labels: Any) -> float:
     >>> accuracy(np.array([[1., 0.], [1., 0.]]), np.array([0, 1]))
     0.5
     """
-    best: Any = namespace_of(scores).argmax(scores, axis=-1)
-    return float(np.mean(np.equal(np.asarray(best), _checked(labels, scores))))
+    ops = namespace_of(scores)
+    best: Any = ops.argmax(scores, axis=-1)
+    return float(np.mean(np.equal(np.asarray(best), _checked(ops, labels, scores))))
 
 
 def _reduced(ops: Namespace, losses: Any, reduction: str) -> Any:
@@ -99,20 +105,26 @@ def _reduced(ops: Namespace, losses: Any, reduction: str) -> Any:
     return ops.mean(losses) if reduction == "mean" else ops.sum(losses)
 
 
-def _checked(labels: Any, scores: Any) -> Any:
+def _checked(ops: Namespace, labels: Any, scores: Any) -> Any:
+    """The labels in host memory; as they are, where their numbers are not known yet."""
     dtype = getattr(labels, "dtype", None)
     if dtype is not None and "int" not in str(dtype):
         raise LabelError(
             f"labels must be integers, not {dtype}; if they were differentiated and became "
             f"floats, name the other arguments in wrt="
         )
-    found = np.asarray(labels)
-    classes = scores.shape[-1]
+    concrete = ops.is_concrete(labels)
+    found = np.asarray(labels) if concrete else labels
     if found.dtype.kind not in "iu":
         raise LabelError(f"labels must be integers, not {found.dtype}")
-    if found.shape != tuple(scores.shape[:-1]):
+    if tuple(found.shape) != tuple(scores.shape[:-1]):
         raise LabelError(f"labels of shape {found.shape} for scores of shape {tuple(scores.shape)}")
+    if concrete:
+        _require_classes(found, scores.shape[-1])
+    return found
+
+
+def _require_classes(found: Any, classes: int) -> None:
     if found.size and not 0 <= found.min() <= found.max() < classes:
         wrong = found.min() if found.min() < 0 else found.max()
         raise LabelError(f"label {wrong} is not one of {classes} classes, counted from 0")
-    return found

@@ -36,6 +36,18 @@ def members(container: list[Any] | tuple[Any, ...] | dict[Any, Any]) -> list[Any
     return list(container.values() if isinstance(container, Mapping) else container)
 
 
+def like(container: Any, members: list[Any]) -> Any:
+    """A container of the same kind, and the same names, with other members.
+
+    >>> like({"a": 1, "b": 2}, [3, 4])
+    {'a': 3, 'b': 4}
+    """
+    if is_dict(container):
+        return dict(zip(container, members, strict=True))
+    kind: Any = container.__class__
+    return kind(*members) if hasattr(kind, "_fields") else kind(members)  # a named tuple's
+
+
 def is_numpy(thing: Any) -> TypeGuard[np.ndarray[Any, Any]]:
     """Whether something is an array of NumPy's."""
     return isinstance(thing, np.ndarray)

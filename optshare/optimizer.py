@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal, NoReturn
 
-from optshare import checkpoint, overlay
-from optshare.backend import require_scalar
+from optshare import checkpoint, overlay, registry
+from optshare.backend import Backend
 from optshare.binding import Binding
-from optshare.differentiate import backend_for, value_and_gradient
-from optshare.dispatch import namespace_of
+from optshare.differentiate import backend_for
 from optshare.errors import (
     DifferentiationError,
     HyperparameterError,
@@ -59,6 +59,8 @@ class Optimizer:
         self.nonfinite = nonfinite
         self._binding = Binding(model)
         self._store = IdentityStore((key, ParameterState(rule)) for key in self._binding.keys)
+        self._compiled: dict[str, Callable[..., Any]] = {}
+        """What each compiling backend remembers of the functions given to `step`."""
 
     @property
     def steps(self) -> int:
@@ -102,7 +104,8 @@ class Optimizer:
                 f"step takes a function and its arguments; got {type(fn).__name__} first"
             )
         with overlay.aside():
-            loss, pairs = self._differentiated(self._guarded(fn), args)
+            loss, pairs = self._differentiated(fn, args)
+            self._require_finite(loss)
         apply(self._binding, self._store, pairs)
         return loss
 
@@ -111,18 +114,26 @@ class Optimizer:
     ) -> tuple[Any, list[tuple[Any, Any]]]:
         """The loss, and the pairs (parameter, gradient)."""
         if self._binding.is_plain_tree:
-            loss, found = value_and_gradient(fn, self.tree, *args, wrt=0)
-            return loss, self._binding.paired(found)
+            fn = partial(self._binding.over_tree, fn)
         keys = [key for key in self._binding.keys if not key.frozen]
-        loss, gradients = backend_for(keys, args).gradient(fn, keys, *args)
+        loss, gradients = self._gradient(backend_for(keys, args))(fn, keys, *args)
         return loss, list(zip(keys, gradients, strict=True))
+
+    def _gradient(self, backend: Backend) -> Callable[..., Any]:
+        """The backend's `gradient`, or one that remembers what it has compiled."""
+        if not registry.capabilities(backend.name).jit:
+            return backend.gradient
+        if backend.name not in self._compiled:
+            compiling: Any = backend
+            self._compiled[backend.name] = compiling.compiled()
+        return self._compiled[backend.name]
 
     def update(self, *gradients: Any) -> None:
         """Update with gradients from elsewhere; they are never written into.
 
         `update(g)` takes `Gradients`, a sequence parallel to the parameters, or
         lists and dicts laid out like the model; `update(w, g)` updates the one
-        parameter w. `None` skips a parameter.
+        parameter w, `update(model, g)` the model. `None` skips a parameter.
 
         Raises:
             GradientShapeError: a gradient has another shape than its parameter.
@@ -138,7 +149,7 @@ class Optimizer:
         _refuse_inside_differentiation()
         self._binding.follow()
         if len(gradients) == 2:
-            pairs = [(self._binding.key(gradients[0]), gradients[1])]
+            pairs = self._binding.pairs_of(*gradients)
         elif len(gradients) == 1:
             pairs = self._binding.paired(gradients[0])
         else:
@@ -162,23 +173,12 @@ class Optimizer:
             )
         return pairs
 
-    def _guarded(self, fn: Callable[..., Any]) -> Callable[..., Any]:
-        """A function that raises where its loss is no finite number, before anything is written."""
-        if self._nonfinite == "propagate":
-            return fn
-
-        def checked(*args: Any) -> Any:
-            loss = fn(*args)
-            require_scalar(loss)
-            number = namespace_of(loss).stop_gradient(loss)
-            if not math.isfinite(number):
-                raise NonFiniteLossError(
-                    f"the loss is {float(number)} at step {self.steps + 1}; nothing was updated "
-                    f"(nonfinite='propagate' lets it through)"
-                )
-            return loss
-
-        return checked
+    def _require_finite(self, loss: Any) -> None:
+        if self._nonfinite == "raise" and not math.isfinite(loss):
+            raise NonFiniteLossError(
+                f"the loss is {float(loss)} at step {self.steps + 1}; nothing was updated "
+                f"(nonfinite='propagate' lets it through)"
+            )
 
     # -- hyperparameters and state ---------------------------------------------------------
 

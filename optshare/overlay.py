@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextvars
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any, ParamSpec, Protocol, Self, TypeVar
 
@@ -22,6 +21,10 @@ class Box(Protocol):
     """What an overlay covers: an object with an identity that stores an array."""
 
     stored: Any
+
+    def fitting(self, array: Any) -> Any:
+        """An array that fits it."""
+        ...
 
     def fitted(self, array: Any) -> Any:
         """A copy of an array that fits it."""
@@ -91,8 +94,13 @@ class Overlay:
         return buffer.stored if self._parent is None else self._parent.read_buffer(buffer)
 
     def write_buffer(self, buffer: Box, value: Any) -> None:
-        """Give a Buffer a value that is written back at the end."""
-        self._written[buffer] = value
+        """Give a Buffer a value that fits, to be written back at the end."""
+        self._written[buffer] = buffer.fitting(value)
+
+    def collected(self) -> dict[Box, Any]:
+        """What was written into Buffers, which then is not written back at the end."""
+        written, self._written = self._written, {}
+        return written
 
     def __enter__(self) -> Self:
         if self._token is not None:
@@ -109,7 +117,7 @@ class Overlay:
     ) -> None:
         assert self._token is not None
         _current.reset(self._token)
-        written, self._written = self._written, {}
+        written = self.collected()
         self._values = {}
         if kind is None:
             for buffer, value in written.items():
@@ -139,9 +147,9 @@ class Suspended(Overlay):
         return box.stored
 
 
-def aside() -> AbstractContextManager[Any]:
-    """A `with` outside of whatever is being recorded here."""
-    return nullcontext() if _current.get() is None else Suspended(_itself)
+def aside() -> Suspended:
+    """A `with` outside of whatever is being recorded here; it keeps Buffers until it ends."""
+    return Suspended(_itself)
 
 
 def _itself(value: Any) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 
 from optshare import overlay
 from optshare.errors import ImplicitUnwrapError, InPlaceError, ParameterError
+from optshare.foreign import foreign
 from optshare.narrowing import is_numpy, is_sequence
 from optshare.operators import Operators
 
@@ -64,6 +65,11 @@ class Box(Operators):
     def replaced(self) -> None:
         """Note that the stored array has other numbers now."""
         self.version += 1
+
+    def take(self, array: Any) -> None:
+        """Keep an array that fits, and that nobody else writes, without a copy."""
+        self.stored = self.fitting(array)
+        self.replaced()
 
     def fitted(self, array: Any) -> Any:
         """A copy of an array that fits this box; raises `ParameterError` if none can."""
@@ -238,7 +244,7 @@ call .migrate(value) to change it
 
     def outside(self) -> Any:
         """What it reads as where nothing is being differentiated."""
-        return self.stored
+        return self.stored if is_numpy(self.stored) else foreign().outside(self.stored)
 
     def store(self, array: Any) -> None:
         """Keep a new value that fits."""
@@ -271,7 +277,7 @@ class Buffer(Box):
         if here is None:
             self.stored = self.fitted(array)
         else:
-            here.write_buffer(self, self.fitting(array))
+            here.write_buffer(self, array)
 
 
 class Slot(Parameter):
@@ -312,6 +318,33 @@ class Slot(Parameter):
         self.stored[...] = self.fitted(array)
 
 
+class HeldSlot(Slot):
+    """A slot of an array that cannot be written: it holds the current one itself.
+
+    Its identity is the place in the tree: one array at two places is two parameters.
+    """
+
+    __slots__ = ()
+
+    @property
+    def known_as(self) -> Any:
+        """The slot."""
+        return self
+
+    def store(self, array: Any) -> None:
+        """Hold a new value that fits."""
+        self.stored = self.fitted(array)
+
+
+def slot(array: Any) -> Slot:
+    """The slot of one array of a plain tree.
+
+    >>> slot(np.zeros(2))
+    Slot(array([0., 0.]))
+    """
+    return HeldSlot(array) if foreign().is_immutable(array) else Slot(array)
+
+
 def is_array(thing: Any) -> bool:
     """Whether something has a shape and a dtype, as every engine's array does.
 
@@ -319,6 +352,15 @@ def is_array(thing: Any) -> bool:
     (True, False)
     """
     return hasattr(thing, "shape") and hasattr(thing, "dtype") and not isinstance(thing, type)
+
+
+def is_floating(array: Any) -> bool:
+    """Whether something is an array of floating numbers, of any engine.
+
+    >>> is_floating(np.zeros(2)), is_floating(np.zeros(2, int))
+    (True, False)
+    """
+    return is_array(array) and "float" in str(array.dtype)
 
 
 def floating(array: Any, dtype: Any = None) -> Any:

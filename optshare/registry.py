@@ -9,11 +9,10 @@ import weakref
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from optshare import tree
 from optshare.backend import Backend, Capabilities
 from optshare.errors import (
     BackendError,
@@ -205,13 +204,11 @@ class Registry:
             self._claims[kind] = self._naming(kind, "array_types")
         return self._claims[kind]
 
-    def native_pairs(self, thing: Any) -> list[tuple[str, Any]] | None:
-        """The parameters in a framework's own model, by its backend; `None` for anything else."""
-        kind = cast(type, thing.__class__)
+    def native_claimants(self, kind: type) -> tuple[str, ...]:
+        """The names of the backends whose own models or parameters are of a type."""
         if kind not in self._natives:
             self._natives[kind] = self._naming(kind, "native_types")
-        names = self._natives[kind]
-        return self.load(names[0]).params(thing) if names else None
+        return self._natives[kind]
 
     def _naming(self, kind: type, field: str) -> tuple[str, ...]:
         """The backends that name a type, or a base of it, in a field of their descriptions."""
@@ -306,9 +303,10 @@ resolve = _registry.resolve
 load = _registry.load
 descriptions = _registry.descriptions
 claimants = _registry.claimants
+native_claimants = _registry.native_claimants
+capabilities = _registry.capabilities
 preferred = _registry.preferred
 recorder = _registry.recorder
-tree.find_native(lambda thing: _registry.native_pairs(thing))
 
 
 def use(name: str) -> Use:

@@ -8,10 +8,11 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from optshare.errors import EmptyModelError, UnregisteredParameterError
+from optshare.foreign import is_native
 from optshare.gradients import Gradients, added
-from optshare.narrowing import is_container, is_dict, is_numpy, is_sequence, members
-from optshare.parameter import Parameter, Slot, floating, is_array
-from optshare.tree import grouped, is_native, keyed
+from optshare.narrowing import is_container, is_numpy, is_sequence, like, members
+from optshare.parameter import HeldSlot, Parameter, Slot, floating, is_array
+from optshare.tree import grouped, keyed, rebuilt
 
 Lookup = Callable[[Parameter], Any]
 
@@ -92,22 +93,14 @@ class _Container:
     """A dict, list or tuple of pieces."""
 
     def __init__(self, container: Any) -> None:
-        self._kind = cast(type[Any], type(container))
-        self._names: list[Any] | None = list(container) if is_dict(container) else None
+        self._container = container
         self._parts = [_part(member) for member in members(container)]
 
-    def _rebuilt(self, members: list[Any]) -> Any:
-        if self._names is not None:
-            return dict(zip(self._names, members, strict=True))
-        if hasattr(self._kind, "_fields"):  # a named tuple
-            return self._kind(*members)
-        return self._kind(members)
-
     def value(self) -> Any:
-        return self._rebuilt([part.value() for part in self._parts])
+        return like(self._container, [part.value() for part in self._parts])
 
     def gradient(self, lookup: Lookup) -> Any:
-        return self._rebuilt([part.gradient(lookup) for part in self._parts])
+        return like(self._container, [part.gradient(lookup) for part in self._parts])
 
     def keys(self) -> Iterator[tuple[Parameter, Any]]:
         for part in self._parts:
@@ -124,11 +117,36 @@ class _Native(_Constant):
         return iter(_boxes(self._thing))
 
 
+class _Tree:
+    """A framework's immutable model: the function gets one made of what the engine reads."""
+
+    def __init__(self, tree: Any) -> None:
+        self._tree = tree
+        self._slots = dict(keyed(tree))
+
+    def value(self) -> Any:
+        return rebuilt(self._tree, {path: slot.value for path, slot in self._slots.items()})
+
+    def gradient(self, lookup: Lookup) -> Any:
+        return rebuilt(self._tree, {path: lookup(slot) for path, slot in self._slots.items()})
+
+    def keys(self) -> Iterator[tuple[Parameter, Any]]:
+        return ((slot, slot.stored) for slot in self._slots.values())
+
+
+def _native_part(thing: Any) -> Part:
+    if is_array(thing):
+        return _Native(thing)
+    slots = [key for _, key in keyed(thing)]
+    held = bool(slots) and all(isinstance(each, HeldSlot) for each in slots)
+    return _Tree(thing) if held else _Model(thing)
+
+
 def _part(thing: Any) -> Part:
     if isinstance(thing, Parameter):
         return _Parameter(thing)
     if is_native(thing):
-        return _Native(thing) if is_array(thing) else _Model(thing)
+        return _native_part(thing)
     if isinstance(thing, bool | str | bytes) or thing is None:
         return _Constant(thing)
     if _is_numeric(thing):

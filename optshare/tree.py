@@ -9,8 +9,9 @@ from types import FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 from optshare.errors import EmptyModelError
-from optshare.narrowing import is_container
-from optshare.parameter import Box, Buffer, Parameter, Slot, is_array
+from optshare.foreign import foreign
+from optshare.narrowing import is_container, like
+from optshare.parameter import Box, Buffer, Parameter, Slot, is_array, slot
 
 Leaf = tuple[str, Any]
 
@@ -47,7 +48,7 @@ def keyed(model: Any) -> list[tuple[str, Any]]:
     boxes: dict[int, Parameter] = {}
     pairs: list[tuple[str, Any]] = []
     for path, leaf in leaves(model):
-        box = leaf if isinstance(leaf, Parameter) else Slot(leaf)
+        box = leaf if isinstance(leaf, Parameter) else slot(leaf)
         pairs.append((path, boxes.setdefault(id(box.known_as), box)))
     return pairs
 
@@ -123,25 +124,28 @@ def _mark(part: Any, frozen: bool) -> None:
         parameter.frozen = frozen
 
 
-NativePairs = Callable[[Any], list[tuple[str, Any]] | None]
+def rebuilt(node: Any, values: dict[str, Any], path: str = "") -> Any:
+    """A tree with other arrays at some paths; what holds none of them is the same object.
+
+    >>> import numpy as np
+    >>> rebuilt({"w": [np.zeros(1)], "b": "same"}, {"w.0": np.ones(1)})
+    {'w': [array([1.])], 'b': 'same'}
+    """
+    if path in values:
+        return values[path]
+    if is_container(node):
+        parts = [rebuilt(child, values, joined(path, name)) for name, child in children(node)]
+        return like(node, parts)
+    pairs = foreign().pairs(node)
+    if pairs is None:
+        return node
+    inside = {name: values[joined(path, name)] for name, _ in pairs if joined(path, name) in values}
+    return foreign().rebuilt(node, inside) if inside else node
 
 
-def _no_native(thing: Any) -> list[tuple[str, Any]] | None:
-    return None
-
-
-_native_pairs: NativePairs = _no_native
-
-
-def find_native(pairs: NativePairs) -> None:
-    """Set what knows the frameworks' own models; the registry does, which is above this module."""
-    global _native_pairs
-    _native_pairs = pairs
-
-
-def is_native(thing: Any) -> bool:
-    """Whether something is a framework's own model or parameter."""
-    return _native_pairs(thing) is not None
+def joined(path: str, name: str) -> str:
+    """The path of a part."""
+    return f"{path}.{name}" if path and name else path or name
 
 
 Path = tuple[str, ...]
@@ -154,7 +158,7 @@ def _walk(
     """The leaves below a node; `plain` says that only containers led here."""
     if isinstance(node, Box):
         return [((), node)] if isinstance(node, kind) else []
-    native = _native_pairs(node)
+    native = foreign().pairs(node)
     if native is not None:
         return [((path,) if path else (), box) for path, box in native if isinstance(box, kind)]
     if is_array(node):

@@ -11,6 +11,7 @@ from optshare.backend import Backend, Seam, seam_of
 from optshare.binding import Binding, Pairs
 from optshare.errors import GradientShapeError, ParameterError
 from optshare.kernels import numpy as numpy_kernel
+from optshare.kernels.memory import aligned_copy
 from optshare.kernels.program import Program, program_of
 from optshare.kernels.reference import evaluate
 from optshare.parameter import is_array
@@ -25,6 +26,8 @@ class Job(NamedTuple):
     key: Any
     backend: Backend
     seam: Seam
+    in_place: bool
+    """Whether the engine lets its memory be written."""
     view: Any
     """The parameter's memory as an array of NumPy's, or `None`."""
     gradient: Any
@@ -63,13 +66,17 @@ def _update(job: Job, state: ParameterState, prepared: Prepared) -> None:
     state.fit(value, ops, working)
     program, scalars = _prepared(state, prepared)
     given = value, job.gradient, state.arrays, scalars, working
-    if on_host:
+    if not on_host:
+        state.arrays, new = evaluate(program, job.backend.ops, *given)
+        job.backend.update(job.key, new)
+    elif job.in_place:
         numpy_kernel.apply(program, *given)
         job.seam.written(job.key.stored)
         job.key.replaced()
     else:
-        state.arrays, new = evaluate(program, job.backend.ops, *given)
-        job.backend.update(job.key, new)
+        new = aligned_copy(value)
+        numpy_kernel.apply(program, new, *given[1:])
+        job.backend.update(job.key, job.seam.adopt(new))
     state.t += 1
 
 
@@ -85,7 +92,7 @@ def _prepared(state: ParameterState, prepared: Prepared) -> tuple[Program, dict[
 def _job(binding: Binding, key: Any, gradient: Any) -> Job:
     """What to update, checked."""
     backend, path = registry.owner(key.stored), binding.path(key)
-    seam = seam_of(backend)
+    seam, in_place = seam_of(backend), registry.capabilities(backend.name).inplace
     view, memory = seam.host_view(key.stored), seam.memory(gradient)
     read = _on_engine if view is None else _on_host
     gradient = read(path, backend, key.stored, gradient)
@@ -96,7 +103,9 @@ def _job(binding: Binding, key: Any, gradient: Any) -> Job:
         )
     if view is not None:
         _require_numbers(path, view, gradient)
-    return Job(key, backend, seam, view, gradient, memory)
+        if in_place:
+            _require_writable(path, view)
+    return Job(key, backend, seam, in_place, view, gradient, memory)
 
 
 def _on_engine(path: str, backend: Backend, value: Any, gradient: Any) -> Any:
@@ -114,9 +123,11 @@ def _on_host(path: str, backend: Backend, value: Any, gradient: Any) -> Any:
     """A gradient as an array of NumPy's."""
     if not is_array(gradient) or type(gradient).__module__ == "numpy":
         return _as_numpy(path, gradient)
-    view = seam_of(backend).host_view(gradient)
+    owner: Any = registry.owner(gradient)
+    view = seam_of(owner).host_view(gradient)
     if view is None and "complex" not in dtype_name(gradient.dtype):
-        view = seam_of(backend).host_view(backend.ops.astype(gradient, value.dtype))
+        named = getattr(owner.ops, dtype_name(value.dtype))
+        view = seam_of(owner).host_view(owner.ops.astype(gradient, named))
     if view is None:
         raise GradientShapeError(
             f"the gradient of {path!r}, {type(gradient).__name__} of {gradient.dtype}, "
@@ -139,6 +150,9 @@ def _require_numbers(path: str, value: Any, gradient: Any) -> None:
         raise GradientShapeError(
             f"the gradient of {path!r} has dtype {gradient.dtype}, not a real one"
         )
+
+
+def _require_writable(path: str, value: Any) -> None:
     if not value.flags.writeable:
         raise ParameterError(f"the array at {path!r} is read-only; pass a writable copy")
     strides = zip(value.strides, value.shape, strict=True)

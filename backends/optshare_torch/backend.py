@@ -22,7 +22,7 @@ from optshare.extend import (
     require_scalar,
 )
 from optshare_torch import functions
-from optshare_torch.native import NativeParameter, box_of
+from optshare_torch.native import TensorParameter, box_of
 
 HOST_DTYPES = (torch.float16, torch.float32, torch.float64)
 """What NumPy computes with; bfloat16 takes the functions of PyTorch."""
@@ -47,7 +47,7 @@ class TorchBackend(BaseBackend):
         self, fn: Callable[..., Any], keys: Sequence[Any], *args: Any
     ) -> tuple[Any, list[Any]]:
         """The value of `fn(*args)`, and its gradient for each key, native or shared."""
-        if not any(isinstance(key, NativeParameter) for key in keys):
+        if not any(isinstance(key, TensorParameter) for key in keys):
             return super().gradient(fn, keys, *args)
         _refuse_inside_functional_transforms()
         nested = torch.is_grad_enabled() and _records(current_overlay())
@@ -196,7 +196,7 @@ def _is_tracked(value: Any) -> bool:
 
 def _live(key: Any) -> torch.Tensor:
     """What a module reads itself, or a leaf for a shared Parameter."""
-    return key.stored if isinstance(key, NativeParameter) else _leaf(key.stored)
+    return key.stored if isinstance(key, TensorParameter) else _leaf(key.stored)
 
 
 def _leaf(array: torch.Tensor) -> torch.Tensor:

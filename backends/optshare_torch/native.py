@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import weakref
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 
-from optshare.extend import Parameter, ParameterError
+from optshare.extend import Boxes, NativeParameter, ParameterError
 
 
-class NativeParameter(Parameter):
+class TensorParameter(NativeParameter):
     """The box of one `torch.nn.Parameter`; the same one for as long as anybody holds it.
 
     `frozen` is `requires_grad`, and `grad` the tensor's own, whoever sets them.
     """
 
     __slots__ = ()
-    transient = True
 
     def __init__(self, tensor: torch.nn.Parameter) -> None:
         if not tensor.is_floating_point():
@@ -27,13 +25,8 @@ class NativeParameter(Parameter):
                 f"a parameter of shape {tuple(tensor.shape)} is on the meta device and has no "
                 f"numbers; call module.to_empty(device=...) and initialise it first"
             )
+        super().__init__(tensor)
         self.stored = tensor
-        self.version = 0
-
-    @property
-    def known_as(self) -> Any:
-        """The tensor."""
-        return self.stored
 
     @property
     def frozen(self) -> bool:
@@ -58,24 +51,13 @@ class NativeParameter(Parameter):
         with torch.no_grad():
             self.stored.copy_(self.fitting(array))
 
-    def migrate(self, array: Any) -> NoReturn:
-        """Refuse: a module moves itself."""
-        raise ParameterError("a native parameter is moved by its module: module.to(...)")
-
-    def __copy__(self) -> Any:
-        return self
-
     def __reduce__(self) -> tuple[Any, ...]:
         return box_of, (self.stored,)
 
 
-_boxes: weakref.WeakValueDictionary[int, NativeParameter] = weakref.WeakValueDictionary()
-"""The living boxes by the id of their tensor, which each keeps alive."""
+_boxes = Boxes(TensorParameter)
 
 
-def box_of(tensor: torch.nn.Parameter) -> NativeParameter:
+def box_of(tensor: torch.nn.Parameter) -> TensorParameter:
     """The box of a tensor."""
-    box = _boxes.get(id(tensor))
-    if box is None:
-        box = _boxes[id(tensor)] = NativeParameter(tensor)
-    return box
+    return _boxes.of(tensor)

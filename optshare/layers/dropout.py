@@ -37,14 +37,14 @@ class Dropout(Layer):
             raise HyperparameterError(f"Dropout: p must be in [0, 1), not {p!r}")
         self.p = p
         self.seed = int(generator().integers(2**63)) if seed is None else seed
-        self.calls = Buffer(np.int64(0))
+        self.calls = Buffer(np.int32(0))
 
     def __call__(self, x: Any) -> Any:
         """The input, or while recording a thinned one of the same expectation."""
         if not recording() or not self.p:
             return x
-        count = int(self.calls.value)
-        self.calls.value = np.int64(count + 1)
+        count = self.calls.value
+        self.calls.value = count + 1
         keep = 1 - self.p
         mask = namespace_of(x).random.bernoulli((self.seed, count), keep, x)
         return x * (mask / keep)

@@ -93,14 +93,27 @@ def softmax(ops: Namespace, x: Any, *, axis: int = -1) -> Any:
     return ops.exp(ops.nn.log_softmax(x, axis=axis))
 
 
+def is_concrete(ops: Namespace, x: Any) -> bool:
+    """The numbers of an array are known as soon as it is."""
+    return True
+
+
+def host_bernoulli(key: tuple[int, ...], probability: float, shape: tuple[int, ...]) -> Any:
+    """Truths in NumPy's memory, each with a probability; equal for equal keys (Philox).
+
+    >>> host_bernoulli((0, 1), 0.5, (4,)).tolist() == host_bernoulli((0, 1), 0.5, (4,)).tolist()
+    True
+    """
+    bits = np.random.Philox(np.random.SeedSequence([int(each) for each in key]))
+    return np.random.Generator(bits).random(shape) < probability
+
+
 def bernoulli(ops: Namespace, key: tuple[int, ...], probability: float, like: Any) -> Any:
     """0 and 1, the latter with a probability, in the shape and dtype of an array.
 
-    The same key gives the same numbers on every engine (NumPy's Philox).
+    The same key gives the same numbers on every engine.
     """
-    bits = np.random.Philox(np.random.SeedSequence(key))
-    shape: tuple[int, ...] = like.shape
-    drawn = np.random.Generator(bits).random(shape) < probability
+    drawn = host_bernoulli(key, probability, tuple(like.shape))
     return ops.astype(ops.asarray(drawn), like.dtype)
 
 
@@ -110,7 +123,7 @@ def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
     return tuple(axis) if is_sequence(axis) else (axis,)
 
 
-CORE = {f.__name__: f for f in (stop_gradient, logsumexp, square)}
+CORE = {f.__name__: f for f in (stop_gradient, is_concrete, logsumexp, square)}
 NEURAL = {
     f.__name__: f
     for f in (

@@ -37,8 +37,10 @@ class Random(Protocol):
 class Namespace(Protocol):
     """A backend's `ops`.
 
-    Beyond the standard: `logsumexp(x, *, axis, keepdims)`, and
-    `stop_gradient(x)`, which gives the value of x as a constant.
+    Beyond the standard: `logsumexp(x, *, axis, keepdims)`; `stop_gradient(x)`,
+    which gives the value of x as a constant; and `is_concrete(x)`, which tells
+    whether the numbers of x are known now, and not only while a compiled
+    function runs.
     """
 
     nn: NN
@@ -141,3 +143,4 @@ class Namespace(Protocol):
     ones_like: Function
     zeros_like: Function
     stop_gradient: Function
+    is_concrete: Function

@@ -72,7 +72,7 @@ def test_an_unknown_command_is_refused_with_the_choices(run):
 
 def test_backends_lists_each_with_its_capabilities(run):
     found = blocks(run("backends").stdout)
-    assert list(found) == ["tape", "functional", "torch"]
+    assert list(found) == ["tape", "functional", "torch", "jax"]
     assert found["tape"] == [
         "vjp: yes",
         "higher_order: yes",
@@ -89,7 +89,7 @@ def test_backends_lists_strangers_and_the_reasons_of_the_unavailable(run, site):
     site.plugin("absent", "import no_such_framework")
     site.backend("heavy", engine=BROKEN_ENGINE)
     found = blocks(run("backends", site=site).stdout)
-    assert set(found) == {"tape", "functional", "torch", "acme", "absent", "heavy"}
+    assert set(found) == {"tape", "functional", "torch", "jax", "acme", "absent", "heavy"}
     assert found["absent"] == [
         "unavailable: absent 1.0: ModuleNotFoundError: No module named 'no_such_framework'"
     ]
@@ -153,7 +153,7 @@ def test_an_unknown_option_is_refused(capsys):
 def test_an_unknown_name_in_the_variable_is_refused(run):
     said = run("demo", "--epochs", "1", code=1, OPTSHARE_BACKEND="zygote").stderr
     assert "OPTSHARE_BACKEND=zygote" in said
-    assert "choices: functional, tape" in said
+    assert "choices: functional, jax, tape" in said
 
 
 def test_a_package_that_the_demo_lacks_is_named_with_the_fix(run, site):

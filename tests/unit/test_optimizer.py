@@ -8,6 +8,7 @@ import optshare
 import optshare_functional
 import optshare_tape
 from optshare import Optimizer, Parameter
+from optshare.backend import Capabilities
 from optshare.errors import (
     DifferentiationError,
     GradientShapeError,
@@ -677,11 +678,12 @@ def test_gradients_that_are_views_of_another_parameter_are_read_before_it_is_wri
     assert flat.tolist() == [-3.0, -3.0, -3.0, 3.0, 3.0, 3.0]
 
 
-def test_a_number_in_a_plain_tree_is_left_alone():
-    tree = {"w": np.array([1.0, 2.0]), "n": 3}
-    optshare.SGD(tree, lr=0.5).step(lambda tree: (tree["w"] ** 2).sum() * tree["n"])
-    assert tree["w"].tolist() == [-2.0, -4.0]
-    assert tree["n"] == 3
+@pytest.mark.parametrize("leaf", [3, 0.5, True, "name", b"raw", 1j])
+def test_a_leaf_of_a_plain_tree_that_is_no_array_is_refused(leaf):
+    tree = {"w": np.array([1.0, 2.0]), "inner": [np.ones(1), leaf]}
+    with pytest.raises(ParameterError, match=f"{type(leaf).__name__} .* at 'inner.1'"):
+        optshare.SGD(tree, lr=0.5)
+    assert tree["w"].tolist() == [1.0, 2.0]
 
 
 def test_a_backend_of_three_verbs_needs_no_seam(monkeypatch):
@@ -698,6 +700,7 @@ def test_a_backend_of_three_verbs_needs_no_seam(monkeypatch):
             key.value = new_value
 
     monkeypatch.setattr(optshare.registry, "resolve", lambda kinds: Verbs())
+    monkeypatch.setattr(optshare.registry, "capabilities", lambda name: Capabilities())
     p = Parameter([1.0, 2.0])
     opt = optshare.SGD([p], lr=0.5)
     opt.nonfinite = "propagate"

@@ -37,7 +37,7 @@ FORMULAS = {
 
 def test_every_fallback_has_a_formula_here():
     assert set(FORMULAS) == set(fallbacks.NEURAL)
-    assert set(fallbacks.CORE) == {"stop_gradient", "logsumexp", "square"}
+    assert set(fallbacks.CORE) == {"stop_gradient", "is_concrete", "logsumexp", "square"}
     assert set(fallbacks.RANDOM) == {"bernoulli"}
 
 

@@ -1,0 +1,91 @@
+"""JAX as a backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from optshare.extend import BaseBackend, HeldSlot, Namespace, Pullback, is_floating
+from optshare_jax import differentiation, functions, modules
+from optshare_jax.compiling import Compiling
+from optshare_jax.differentiation import Reading
+from optshare_jax.library import dlpack, jax
+from optshare_jax.tracing import refuse_staging
+
+HOST_DTYPES = ("float16", "float32", "float64")
+"""What NumPy computes with; bfloat16 takes the functions of JAX."""
+
+
+class JaxBackend(BaseBackend):
+    """Forwards to JAX; arrays are immutable, and steps are compiled."""
+
+    name = "jax"
+    ops: Namespace = functions.ops
+
+    def params(self, model: Any) -> list[tuple[str, Any]]:
+        """The parameters of a Flax module, an Equinox module, or a shared model."""
+        pairs = modules.pairs_of(model)
+        if pairs is None and _is_registered(model):
+            pairs = [(path, HeldSlot(leaf)) for path, leaf in _leaves(model) if is_floating(leaf)]
+        return super().params(model) if pairs is None else pairs
+
+    def rebuilt(self, tree: Any, values: dict[str, Any]) -> Any:
+        """The module with other arrays at some paths."""
+        leaves = [values.get(path, leaf) for path, leaf in _leaves(tree)]
+        return jax.tree_util.tree_unflatten(jax.tree_util.tree_structure(tree), leaves)
+
+    def gradient(
+        self, fn: Callable[..., Any], keys: Sequence[Any], *args: Any
+    ) -> tuple[Any, list[Any]]:
+        """The value of `fn(*args)`, and its gradient for each key, native or shared."""
+        return differentiation.gradient(fn, keys, *args)
+
+    def vjp(self, fn: Callable[..., Any], *arrays: Any) -> tuple[Any, Pullback]:
+        """The value of `fn(*arrays)` and its pullback."""
+        return differentiation.vjp(fn, *arrays)
+
+    def compiled(self) -> Callable[..., tuple[Any, list[Any]]]:
+        """A `gradient` by way of compiled programs."""
+        return Compiling(Reading.differentiated, recording=True)
+
+    def update(self, key: Any, new_value: Any) -> None:
+        """Let a key hold a new array; nobody can write it, so it is not copied."""
+        key.take(new_value)
+
+    def outside(self, array: Any) -> Any:
+        """The array; in a function that JAX compiles it would become a constant."""
+        refuse_staging("a Parameter was read")
+        return array
+
+    def host_view(self, array: Any) -> np.ndarray[Any, Any] | None:
+        """The memory of an array on the first CPU device, read-only."""
+        if not isinstance(array, jax.Array):
+            return super().host_view(array)
+        fits = array.dtype.name in HOST_DTYPES and array.devices() == {_cpu()}
+        return np.asarray(array) if fits else None
+
+    def adopt(self, view: np.ndarray[Any, Any]) -> Any:
+        """An array over memory that nobody writes any more."""
+        return dlpack.from_dlpack(view)
+
+
+def _cpu() -> Any:
+    return jax.local_devices(backend="cpu")[0]
+
+
+def _is_registered(model: Any) -> bool:
+    """Whether JAX takes an object apart, one that is no plain container."""
+    if isinstance(model, list | tuple | dict) or model is None:
+        return False
+    return not jax.tree_util.all_leaves([model])
+
+
+def _leaves(tree: Any) -> list[tuple[str, Any]]:
+    """The leaves by path: `layers.0.weight`."""
+    found = jax.tree_util.tree_flatten_with_path(tree)[0]
+    return [(jax.tree_util.keystr(path, simple=True, separator="."), leaf) for path, leaf in found]
+
+
+backend = JaxBackend()

@@ -1,0 +1,63 @@
+"""What the lower modules ask about arrays and models that are not ours; a higher one answers."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+
+class Foreign(Protocol):
+    """Who knows the frameworks' own models and arrays."""
+
+    def pairs(self, thing: Any) -> list[tuple[str, Any]] | None:
+        """Pairs (path, box) of a framework's own model; `None` for anything else."""
+        ...
+
+    def rebuilt(self, thing: Any, values: dict[str, Any]) -> Any:
+        """A framework's own immutable model with other arrays at some paths."""
+        ...
+
+    def is_immutable(self, array: Any) -> bool:
+        """Whether an array cannot be written in place."""
+        ...
+
+    def outside(self, array: Any) -> Any:
+        """What a Parameter of this array reads as where nothing is being differentiated."""
+        ...
+
+
+class Nobody:
+    """Knows of none."""
+
+    def pairs(self, thing: Any) -> list[tuple[str, Any]] | None:
+        """None."""
+        return None
+
+    def rebuilt(self, thing: Any, values: dict[str, Any]) -> Any:
+        """The thing itself."""
+        return thing
+
+    def is_immutable(self, array: Any) -> bool:
+        """No."""
+        return False
+
+    def outside(self, array: Any) -> Any:
+        """The array itself."""
+        return array
+
+
+_answering: list[Foreign] = [Nobody()]
+
+
+def ask(foreign: Foreign) -> None:
+    """Set who answers from now on."""
+    _answering[0] = foreign
+
+
+def foreign() -> Foreign:
+    """Who answers."""
+    return _answering[0]
+
+
+def is_native(thing: Any) -> bool:
+    """Whether something is a framework's own model or parameter."""
+    return _answering[0].pairs(thing) is not None

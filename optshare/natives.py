@@ -1,0 +1,44 @@
+"""The frameworks' own arrays and models, by way of their backends."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+
+from optshare import registry
+from optshare.errors import BackendError
+
+
+class Natives:
+    """Asks the backend that claims the type."""
+
+    def pairs(self, thing: Any) -> list[tuple[str, Any]] | None:
+        """Pairs (path, box) of a framework's own model; `None` for anything else."""
+        names = registry.native_claimants(_kind(thing))
+        return registry.load(names[0]).params(thing) if names else None
+
+    def rebuilt(self, thing: Any, values: dict[str, Any]) -> Any:
+        """A framework's own immutable model with other arrays at some paths."""
+        backend: Any = registry.load(registry.native_claimants(_kind(thing))[0])
+        return backend.rebuilt(thing, values)
+
+    def is_immutable(self, array: Any) -> bool:
+        """Whether the backend that claims an array does not declare `inplace`."""
+        names = registry.claimants(_kind(array))
+        return bool(names) and not registry.capabilities(names[0]).inplace
+
+    def outside(self, array: Any) -> Any:
+        """What a Parameter of this array reads as where nothing is being differentiated."""
+        kind = _kind(array)
+        if kind is np.ndarray or not (names := registry.claimants(kind)):
+            return array
+        try:
+            backend: Any = registry.load(names[0])
+        except BackendError:
+            return array
+        return backend.outside(array) if hasattr(backend, "outside") else array
+
+
+def _kind(thing: Any) -> type:
+    return cast(type, thing.__class__)
