@@ -3,15 +3,17 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-ENGINES ?=
+ENGINES ?= tape functional torch jax
+FRAMEWORKS := $(filter torch jax,$(ENGINES))
 PICTURE ?= demo.png
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: demo test lint types imports pytest clean
 
-demo: $(VENV)/.demo
-	$(BIN)/python -m optshare demo $(ENGINES) --picture $(PICTURE)
+demo: $(VENV)/.demo $(FRAMEWORKS:%=$(VENV)/.demo-%)
+	JAX_ENABLE_X64=1 XLA_FLAGS=--xla_cpu_multi_thread_eigen=false \
+		$(BIN)/python -m optshare demo $(ENGINES) --picture $(PICTURE)
 
 test: lint types imports pytest
 
@@ -36,11 +38,22 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: pyproject.toml | $(BIN)/python
-	@echo "Installing optshare with what the demo needs (about 400 MB on disk) into $(VENV) ..."
+	@echo "Downloading what the demo needs, about 80 MB, into $(VENV) ..."
 	$(BIN)/python -m pip install --quiet --editable '.[demo]'
 	@touch $@
 
+$(VENV)/.demo-torch: tests/constraints.txt | $(VENV)/.demo
+	@echo "Downloading PyTorch: about 200 MB for its CPU build, about 3 GB for the CUDA build that"
+	@echo "the Linux index has. Without it: make demo ENGINES=\"tape functional\" ..."
+	$(BIN)/python -m pip install --quiet --constraint tests/constraints.txt --editable '.[torch]'
+	@touch $@
+
+$(VENV)/.demo-jax: | $(VENV)/.demo
+	@echo "Downloading JAX: about 125 MB. Without it: make demo ENGINES=\"tape functional\" ..."
+	$(BIN)/python -m pip install --quiet --editable '.[jax]'
+	@touch $@
+
 $(VENV)/.test: pyproject.toml tests/constraints.txt | $(BIN)/python
-	@echo "Installing optshare with what the tests need (about 1.6 GB on disk, PyTorch among it) into $(VENV) ..."
+	@echo "Installing optshare with what the tests need (about 2.5 GB on disk; PyTorch, JAX and Flax among it) into $(VENV) ..."
 	$(BIN)/python -m pip install --quiet --constraint tests/constraints.txt --editable '.[test]'
-	@touch $@ $(VENV)/.demo
+	@touch $@ $(VENV)/.demo $(VENV)/.demo-torch $(VENV)/.demo-jax

@@ -74,8 +74,7 @@ def demo(engines: Sequence[str], epochs: int, picture: str) -> None:
     _require_picture(Path(picture))
     names = list(dict.fromkeys(engines)) or _engines()
     for name in names:
-        if not _computes(registry.load(name)):
-            raise OptshareError(f"backend {name!r} does not claim the arrays that its ops makes")
+        _require_arrays(registry.load(name))
     digits = show.load_digits()
     print(f"{len(digits.train_x)} digits to train on, {len(digits.test_x)} to test on")
     runs: list[show.Run] = []
@@ -90,17 +89,29 @@ def demo(engines: Sequence[str], epochs: int, picture: str) -> None:
 
 def _engines() -> list[str]:
     """The backends that load and can train."""
-    available = [name for name, each in registry.report().items() if not isinstance(each, str)]
-    return [name for name in available if _computes(registry.load(name))]
+    able: list[str] = []
+    for name, found in registry.report().items():
+        try:
+            if isinstance(found, Capabilities):
+                _require_arrays(registry.load(name))
+                able.append(name)
+        except OptshareError as error:
+            print(f"{name} is left out: {error}")
+    return able
 
 
-def _computes(backend: Backend) -> bool:
-    """Whether a backend makes arrays of NumPy's its own."""
+def _require_arrays(backend: Backend) -> None:
+    """Raise unless a backend makes float64 arrays of NumPy's its own."""
     try:
         array: Any = backend.ops.asarray(np.zeros(1))
-    except Exception:  # whatever a stranger's function raises
-        return False
-    return backend.name in registry.claimants(array.__class__)
+    except OptshareError:
+        raise
+    except Exception as error:  # whatever a stranger's function raises
+        raise OptshareError(f"backend {backend.name!r} makes no arrays: {error}") from error
+    if backend.name not in registry.claimants(array.__class__):
+        raise OptshareError(
+            f"backend {backend.name!r} does not claim the arrays that its ops makes"
+        )
 
 
 def _require_picture(path: Path) -> None:

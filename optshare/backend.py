@@ -92,6 +92,11 @@ class Seam:
         """
         return view
 
+    def host_copy(self, array: Any) -> np.ndarray[Any, Any]:
+        """The numbers of an array of any memory in NumPy's; bfloat16 as float32."""
+        host = np.array(np.asarray(array))
+        return host.astype(np.float32) if host.dtype.name == "bfloat16" else host
+
     def written(self, array: Any) -> None:
         """Take note that the memory behind an array was written."""
 

@@ -35,7 +35,9 @@ def _saved_one(entry: Named, state: ParameterState) -> dict[str, Any]:
         "rule": type(state.rule).__name__,
         "hyperparameters": state.rule.hyperparameters(),
         "t": state.t,
-        "arrays": {name: np.array(np.asarray(each)) for name, each in state.arrays.items()},
+        "arrays": {
+            name: seam_of(owner(each)).host_copy(each) for name, each in state.arrays.items()
+        },
     }
 
 
@@ -106,7 +108,9 @@ def _array(entry: Named, name: str, data: Any) -> Any:
         raise CheckpointError(f"{entry.path!r}: {name} is no array: {error}") from error
     _require_same(entry, f"shape of {name}", array.shape, tuple(entry.key.shape))
     backend, value = owner(entry.key.stored), entry.key.stored
-    return array if seam_of(backend).host_view(value) is not None else backend.ops.asarray(array)
+    if seam_of(backend).host_view(value) is not None:
+        return array
+    return backend.ops.asarray(array, device=value.device)
 
 
 def _saved_dtype(entry: Named) -> str:

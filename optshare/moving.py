@@ -7,15 +7,15 @@ from typing import Any, TypeVar
 import numpy as np
 
 from optshare import registry
-from optshare.backend import Backend
-from optshare.errors import EmptyModelError, ParameterError
+from optshare.backend import Backend, seam_of
+from optshare.errors import EmptyModelError, OptshareError, ParameterError
 from optshare.state import dtype_name
 from optshare.tree import buffers, keyed
 
 M = TypeVar("M")
 
 
-def to(model: M, backend: str, *, dtype: str | None = None) -> M:
+def to(model: M, backend: str, *, dtype: str | None = None, device: Any = None) -> M:
     """Give every Parameter of a model an array of another engine, in place; gives the model.
 
     Identities, ties and the state of optimizers are kept, so training goes on
@@ -25,12 +25,15 @@ def to(model: M, backend: str, *, dtype: str | None = None) -> M:
         model: any object that holds Parameters.
         backend: the name of the engine to move to.
         dtype: by name, such as `"float64"`; unchanged by default.
+        device: as the engine names it, such as `"cpu"`, `"cuda:0"`; the engine's
+            own default if not given.
 
     Raises:
         UnknownBackendError, UnavailableBackendError: no such engine.
         EmptyModelError: the model holds no Parameters.
-        ParameterError: an array or native model that is not ours to move, or no
-            floating dtype; nothing was moved.
+        CapabilityError: the engine does not have the dtype now (JAX without x64).
+        ParameterError: an array or native model that is not ours to move, no
+            floating dtype, or no such device; nothing was moved.
 
     >>> from optshare import Dense, params
     >>> layer = to(Dense(2, 3), "functional", dtype="float64")
@@ -50,21 +53,32 @@ def to(model: M, backend: str, *, dtype: str | None = None) -> M:
                 f"wrap arrays in Parameter, move a framework's model by its own means"
             )
     boxes += [each for each in buffers(model) if "float" in dtype_name(each.dtype)]
-    moved = [_moved(box.stored, target, dtype or dtype_name(box.dtype)) for box in boxes]
+    moved = [_moved(box, target, dtype or dtype_name(box.dtype), device) for box in boxes]
     for box, array in zip(boxes, moved, strict=True):
         box.migrate(array)
     return model
 
 
-def _moved(array: Any, target: Backend, dtype: str) -> Any:
+def _moved(box: Any, target: Backend, dtype: str, device: Any) -> Any:
     """An array of another engine, by way of the host, which knows no bfloat16."""
-    if dtype_name(array.dtype) == "bfloat16":
-        source: Any = registry.owner(array).ops
-        array = source.astype(array, source.float32)
+    host = seam_of(registry.owner(box.stored)).host_copy(box.stored)
     if dtype == "bfloat16":
         ops: Any = target.ops
-        return ops.astype(ops.asarray(np.array(np.asarray(array), np.float32)), ops.bfloat16)
-    return target.ops.asarray(np.array(np.asarray(array), _host_dtype(dtype)))
+        return ops.astype(_placed(target, host.astype(np.float32), device), ops.bfloat16)
+    return _placed(target, host.astype(_host_dtype(dtype)), device)
+
+
+def _placed(target: Backend, host: Any, device: Any) -> Any:
+    if device is None:
+        return target.ops.asarray(host)
+    try:
+        return target.ops.asarray(host, device=device)
+    except OptshareError:
+        raise
+    except (AssertionError, RuntimeError, TypeError, ValueError) as error:  # whichever it raises
+        raise ParameterError(
+            f"backend {target.name!r} cannot put an array on {device!r}: {error}"
+        ) from error
 
 
 def _host_dtype(name: str) -> np.dtype[Any]:

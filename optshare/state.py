@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from optshare.backend import seam_of
 from optshare.narrowing import is_numpy
+from optshare.registry import owner
 from optshare.rules.base import Rule
 
 
@@ -60,8 +62,8 @@ class ParameterState:
             array = old.get(name)
             if array is None:
                 array = ops.zeros_like(value, dtype=working)
-            elif is_numpy(array) != is_numpy(value):
-                array = ops.asarray(np.asarray(array))
+            elif _place(array) != _place(value):
+                array = _brought(array, value, ops)
             self.arrays[name] = array if array.dtype == working else ops.astype(array, working)
 
     def __repr__(self) -> str:
@@ -118,6 +120,17 @@ class IdentityStore:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return IdentityStore, (self.items(),)
+
+
+def _place(array: Any) -> tuple[bool, Any]:
+    """Which memory an array is in."""
+    return is_numpy(array), getattr(array, "device", None)
+
+
+def _brought(array: Any, value: Any, ops: Any) -> Any:
+    """An array in the memory of another one."""
+    host = seam_of(owner(array)).host_copy(array)
+    return host if is_numpy(value) else ops.asarray(host, device=value.device)
 
 
 def dtype_name(dtype: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Literal
 
 from optshare.extend import Namespace, complete
 from optshare_arrays import neural
@@ -197,11 +197,13 @@ full_like = constant(np.full_like)
 stop_gradient = plain
 
 
-def asarray(x: Any, dtype: Any = None, *, copy: bool | None = None) -> Any:
+def asarray(
+    x: Any, dtype: Any = None, *, device: Literal["cpu"] | None = None, copy: bool | None = None
+) -> Any:
     """An array of what is given; a tracked value stays what it is."""
     if isinstance(x, Traceable):
         return x if dtype is None else astype(x, dtype)
-    return np.asarray(x, dtype, copy=copy)
+    return np.asarray(x, dtype, device=device, copy=copy)
 
 
 ops: Namespace = complete(sys.modules[__name__], nn=neural)

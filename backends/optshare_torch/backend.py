@@ -111,6 +111,13 @@ class TorchBackend(BaseBackend):
         )
         return array.detach().numpy() if fits else None
 
+    def host_copy(self, array: Any) -> np.ndarray[Any, Any]:
+        """The numbers of a tensor on any device; NumPy has no bfloat16."""
+        if not isinstance(array, torch.Tensor):
+            return super().host_copy(array)
+        held = array.float() if array.dtype == torch.bfloat16 else array
+        return super().host_copy(held.detach().cpu().resolve_neg())
+
     def memory(self, array: Any) -> int:
         """The address of a tensor's storage."""
         strided = isinstance(array, torch.Tensor) and array.layout == torch.strided

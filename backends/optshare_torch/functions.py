@@ -7,7 +7,7 @@ from typing import Any
 import array_api_compat.torch as _torch_namespace
 import torch
 
-from optshare.extend import Namespace, complete
+from optshare.extend import Namespace, ParameterError, complete
 
 xp: Any = _torch_namespace  # its functions are not annotated
 
@@ -17,6 +17,13 @@ class Functions:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(xp, name)
+
+    @staticmethod
+    def asarray(x: Any, *, dtype: Any = None, device: Any = None) -> Any:
+        """A tensor; not one without numbers."""
+        if device is not None and torch.device(device).type == "meta":
+            raise ParameterError("a tensor on the meta device has no numbers to train")
+        return xp.asarray(x, dtype=dtype, device=device)
 
     @staticmethod
     def stop_gradient(x: Any) -> Any:

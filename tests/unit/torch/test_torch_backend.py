@@ -1,109 +1,18 @@
 """Shared layers and optimizers on torch tensors."""
 
-import itertools
-
 import numpy as np
 import pytest
 import torch
 
 import optshare
 import optshare_tape
-from optshare import Buffer, Parameter, registry
-from optshare.errors import EmptyModelError, GradientShapeError, MixedBackendsError, ParameterError
-
-ENGINES = ["tape", "functional", "torch"]
-RULES = [optshare.Adam(lr=0.1), optshare.SGD(lr=0.1, momentum=0.9)]
+from optshare import Parameter, registry
+from optshare.errors import GradientShapeError, MixedBackendsError
 
 
 @pytest.fixture
 def p():
     return Parameter(torch.tensor([1.0, 2.0], dtype=torch.float64))
-
-
-def classifier():
-    optshare.seed(0)
-    return optshare.Chain(
-        optshare.Dense(4, 8, optshare.tanh, dtype=np.float64),
-        optshare.Dropout(0.3, seed=3),
-        optshare.Dense(8, 3, dtype=np.float64),
-    )
-
-
-def trained(engines, rule, steps=5):
-    """A model and its optimizer after some steps on each of several engines."""
-    model = classifier()
-    opt = optshare.Optimizer(model, rule)
-    rng = np.random.default_rng(1)
-    for engine in engines:
-        asarray = registry.load(engine).ops.asarray
-        optshare.to(model, engine)
-        for _ in range(steps):
-            x, y = asarray(rng.normal(size=(16, 4))), asarray(rng.integers(0, 3, 16))
-            with optshare.use(engine):
-                opt.step(lambda x, y: optshare.nll(model(x), y), x, y)
-    return model, opt
-
-
-def values(model):
-    return [np.asarray(p.value).copy() for p in optshare.params(model)]
-
-
-def deviation(one, other, lr):
-    return max(abs(a - b).max() / max(abs(a).max(), lr) for a, b in zip(one, other, strict=True))
-
-
-@pytest.mark.parametrize("rule", RULES, ids=["adam", "momentum"])
-@pytest.mark.parametrize("pair", list(itertools.permutations(ENGINES, 2)), ids="-".join)
-def test_a_model_that_moves_in_mid_run_ends_where_one_that_stays_does(pair, rule):
-    stayed, _ = trained(["tape", "tape"], rule)
-    moved, opt = trained(pair, rule)
-    assert deviation(values(stayed), values(moved), rule.lr) <= 1e-12
-    assert opt.steps == 10
-
-
-def test_moving_keeps_identities_ties_and_state():
-    p = Parameter([1.0, 2.0])
-    model = {"a": p, "b": [p]}
-    opt = optshare.Adam(model)
-    opt.update(p, np.ones(2))
-    assert optshare.to(model, "torch", dtype="float32") is model
-    assert type(p.value) is torch.Tensor
-    assert p.dtype == torch.float32
-    assert model["b"][0] is p
-    assert opt.state_for(p).t == 1
-    opt.update(p, torch.ones(2))
-    assert opt.state_for(p).exp_avg.dtype == np.float32
-
-
-def test_only_buffers_of_floating_numbers_move():
-    class Counted:
-        def __init__(self):
-            self.p, self.mean, self.calls = Parameter([1.0]), Buffer([0.5]), Buffer(np.int64(3))
-
-    model = optshare.to(Counted(), "torch")
-    assert type(model.mean.value) is torch.Tensor
-    assert type(model.calls.value) is np.ndarray
-
-
-def test_moving_what_holds_no_parameters_is_refused():
-    with pytest.raises(EmptyModelError, match="no Parameter to move"):
-        optshare.to([1, 2], "torch")
-
-
-@pytest.mark.parametrize("dtype", ["int32", "float33", "bool"])
-def test_a_dtype_that_does_not_train_is_refused(dtype):
-    dense = optshare.Dense(2, 2)
-    with pytest.raises(ParameterError):
-        optshare.to(dense, "torch", dtype=dtype)
-    assert type(dense.weight.value) is np.ndarray
-
-
-def test_half_precision_moves_there_and_back():
-    dense = optshare.to(optshare.Dense(2, 2, dtype=np.float32), "torch", dtype="bfloat16")
-    assert dense.weight.dtype == torch.bfloat16
-    kept = dense.weight.value.float().numpy()
-    optshare.to(dense, "tape", dtype="float32")
-    np.testing.assert_array_equal(dense.weight.value, kept)
 
 
 def test_an_accumulated_gradient_does_not_move(p):
@@ -213,18 +122,6 @@ def test_a_sparse_gradient_is_refused_before_anything_changes(p):
 def test_tensors_and_arrays_of_numpy_in_one_call_are_named(p):
     with pytest.raises(MixedBackendsError, match=r"torch\.Tensor \(torch\)"):
         optshare.SGD([p]).step(lambda x: (p * x).sum(), np.ones(2))
-
-
-def test_a_saved_state_goes_on_on_another_engine():
-    model, opt = trained(["tape"], RULES[0])
-    other, fresh = optshare.to(classifier(), "torch"), None
-    fresh = optshare.Optimizer(other, RULES[0])
-    fresh.load_state_dict(opt.state_dict())
-    key = optshare.params(other)[0]
-    assert fresh.state_for(key).t == 5
-    np.testing.assert_array_equal(
-        fresh.state_for(key).exp_avg, opt.state_for(optshare.params(model)[0]).exp_avg
-    )
 
 
 def test_every_function_of_ops_has_the_value_and_derivative_of_the_tape():
