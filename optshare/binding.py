@@ -81,7 +81,7 @@ class Binding:
 
     def keys_of(self, part: Any) -> list[Any]:
         """The keys of a part of the model."""
-        found = [self.key(key.known_as) for _, key in keyed(part)]
+        found = [self.key(_known_as(key)) for _, key in keyed(part)]
         if not found:
             raise EmptyModelError(f"{type(part).__name__} holds no parameters")
         return list({id(key): key for key in found}.values())
@@ -159,6 +159,11 @@ class Binding:
             slot.fitting(leaf)
         for path, slot, leaf in replaced:
             slot.stored = self._seen[path] = leaf
+
+
+def _known_as(key: Any) -> Any:
+    """By what this optimizer can know a key of another walk: of a slot the array."""
+    return key.stored if isinstance(key, Slot) else key.known_as
 
 
 def _array(leaf: Any) -> Any:

@@ -118,8 +118,11 @@ def thaw(part: Any) -> None:
 
 def _mark(part: Any, frozen: bool) -> None:
     found = [leaf for _, leaf in leaves(part) if isinstance(leaf, Parameter)]
-    if not found:
-        raise EmptyModelError(f"{type(part).__name__} holds no Parameter to freeze or thaw")
+    if not found or any(isinstance(leaf, Slot) for leaf in found):
+        raise EmptyModelError(
+            f"{type(part).__name__} holds no Parameter to freeze or thaw; arrays of a tree "
+            f"have no such mark: give the optimizer the part that trains"
+        )
     for parameter in found:
         parameter.frozen = frozen
 

@@ -36,7 +36,7 @@ def draw(runs: Sequence[Run], path: str) -> None:
     pyplot: Any = require("matplotlib.pyplot")
     figure, axes = pyplot.subplots(figsize=(7, 4.2), layout="constrained")
     for place, run in enumerate(runs):
-        width = 2 + 5 * (len(runs) - 1 - place)
+        width = 2 + 3 * (len(runs) - 1 - place)
         label = f"{run.backend} ({run.accuracy:.1%} on the test digits)"
         axes.plot(range(1, len(run.losses) + 1), run.losses, linewidth=width, label=label)
     axes.set(xlabel="epoch", ylabel="training loss", yscale="log", title="One model, one Adam")
