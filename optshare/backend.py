@@ -176,8 +176,11 @@ class BaseBackend(Seam):
         """A `gradient` that remembers what it compiles; an optimizer keeps it for its steps."""
         self.lacks("jit")
 
-    def rebuilt(self, tree: Any, values: dict[str, Any]) -> Any:
-        """The framework's own immutable model with other arrays at some paths."""
+    def rebuilt(self, tree: Any, values: dict[str, Any], *, keep: bool = True) -> Any:
+        """The framework's own immutable model with other arrays at some paths.
+
+        What is no parameter is kept, or else becomes `None`.
+        """
         raise NotImplementedError
 
     def detacher(self) -> Callable[[Any], Any]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import zip_longest
 from typing import Any
 
 from optshare.errors import EmptyModelError, ParameterError, UnregisteredParameterError
 from optshare.foreign import foreign
 from optshare.gradients import Gradients, added
 from optshare.narrowing import is_container, is_sequence
-from optshare.parameter import Slot
+from optshare.parameter import is_array
+from optshare.slots import Slot
 from optshare.state import IdentityStore
 from optshare.tree import children, grouped, joined, keyed, leaves, rebuilt
 
@@ -42,6 +44,9 @@ class Binding:
         if self._slots:
             _require_arrays(model, "")
         self._seen = {path: slot.stored for path, slot in self._slots.items()}
+        self._others = _others(model)
+        self.form = object()
+        """A new object whenever the caller has put in place what is no array."""
 
     @property
     def is_plain_tree(self) -> bool:
@@ -54,9 +59,10 @@ class Binding:
         moved = {path: slot.stored for path, slot in self._slots.items()}
         if any(self._seen[path] is not array for path, array in moved.items()):
             self._model, self._seen = rebuilt(self._model, moved), moved
+            self._others = _others(self._model)
         return self._model
 
-    def over_tree(self, fn: Callable[..., Any], *args: Any) -> Any:
+    def over_tree(self, form: object, fn: Callable[..., Any], *args: Any) -> Any:
         """`fn(tree, *args)`, with the tree as it reads inside a differentiation."""
         values = {path: slot.value for path, slot in self._slots.items()}
         return fn(rebuilt(self._model, values), *args)
@@ -140,7 +146,9 @@ class Binding:
             for name, child in children(node):
                 yield from self._laid_out(child, joined(path, name))
         elif (native := foreign().pairs(node)) is not None:
-            yield from ((joined(path, name), box.stored) for name, box in native)
+            found = {joined(path, name): box.stored for name, box in native}
+            inside = [each for each in self._by_path if each.startswith(f"{path}." if path else "")]
+            yield from {**dict.fromkeys(inside), **found}.items()
         else:
             raise UnregisteredParameterError(
                 f"the gradients have a {type(node).__name__} at {path or 'the top'!r}, where no "
@@ -159,11 +167,21 @@ class Binding:
             slot.fitting(leaf)
         for path, slot, leaf in replaced:
             slot.stored = self._seen[path] = leaf
+        others = _others(self._model)
+        if any(one is not other for one, other in zip_longest(others, self._others)):
+            self._others, self.form = others, object()
 
 
 def _known_as(key: Any) -> Any:
     """By what this optimizer can know a key of another walk: of a slot the array."""
     return key.stored if isinstance(key, Slot) else key.known_as
+
+
+def _others(node: Any) -> list[Any]:
+    """What is no array, and no container, of a plain tree."""
+    if is_container(node):
+        return [each for _, child in children(node) for each in _others(child)]
+    return [] if is_array(node) else [node]
 
 
 def _array(leaf: Any) -> Any:

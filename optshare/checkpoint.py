@@ -12,7 +12,7 @@ from optshare.errors import CheckpointError, HyperparameterError
 from optshare.narrowing import is_dict, is_sequence
 from optshare.registry import owner
 from optshare.rules.base import Rule
-from optshare.state import IdentityStore, ParameterState, dtype_name
+from optshare.state import IdentityStore, ParameterState, dtype_name, placed
 from optshare.tree import Named
 
 FORMAT = "optshare.optimizer.1"
@@ -110,7 +110,7 @@ def _array(entry: Named, name: str, data: Any) -> Any:
     backend, value = owner(entry.key.stored), entry.key.stored
     if seam_of(backend).host_view(value) is not None:
         return array
-    return backend.ops.asarray(array, device=value.device)
+    return placed(backend.ops, array, value)
 
 
 def _saved_dtype(entry: Named) -> str:

@@ -21,7 +21,11 @@ def value_and_gradient(fn: Callable[..., Any], *args: Any, wrt: Any = None) -> t
     """
     selection = Selection(args, wrt)
     backend = backend_for(selection.keys, args)
-    value, gradients = backend.gradient(lambda: fn(*selection.arguments()), selection.keys)
+
+    def call(*_: Any) -> Any:
+        return fn(*selection.arguments())
+
+    value, gradients = backend.gradient(call, selection.keys, *args)
     return value, selection.result(gradients)
 
 

@@ -28,6 +28,7 @@ from optshare.errors import (
     InPlaceError,
     NoDerivativeError,
     NonScalarLossError,
+    OptshareError,
     ParameterError,
     StaleRecordError,
     UnreachedParametersError,
@@ -41,9 +42,10 @@ from optshare.namespace.protocol import NN, Namespace, Random
 from optshare.operators import Operators
 from optshare.overlay import Overlay, Suspended
 from optshare.overlay import current as current_overlay
-from optshare.parameter import Box, Buffer, HeldSlot, Parameter, floating, is_array, is_floating
+from optshare.parameter import Box, Buffer, Parameter, floating, is_array, is_floating
 from optshare.selection import Selection
-from optshare.tree import keyed, leaves, params
+from optshare.slots import HeldSlot
+from optshare.tree import leaves, params
 
 __all__ = [
     "NN",
@@ -67,6 +69,7 @@ __all__ = [
     "NoDerivativeError",
     "NonScalarLossError",
     "Operators",
+    "OptshareError",
     "Overlay",
     "Parameter",
     "ParameterError",
@@ -83,7 +86,6 @@ __all__ = [
     "host_bernoulli",
     "is_array",
     "is_floating",
-    "keyed",
     "lazy_exports",
     "leaves",
     "params",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+import numpy as np
+
 
 class Foreign(Protocol):
     """Who knows the frameworks' own models and arrays."""
@@ -12,8 +14,11 @@ class Foreign(Protocol):
         """Pairs (path, box) of a framework's own model; `None` for anything else."""
         ...
 
-    def rebuilt(self, thing: Any, values: dict[str, Any]) -> Any:
-        """A framework's own immutable model with other arrays at some paths."""
+    def rebuilt(self, thing: Any, values: dict[str, Any], *, keep: bool = True) -> Any:
+        """A framework's own immutable model with other arrays at some paths.
+
+        What is no parameter is kept, or else becomes `None`.
+        """
         ...
 
     def is_immutable(self, array: Any) -> bool:
@@ -24,6 +29,10 @@ class Foreign(Protocol):
         """What a Parameter of this array reads as where nothing is being differentiated."""
         ...
 
+    def converted(self, data: Any, like: Any) -> Any:
+        """Python numbers, or an array of NumPy's, as an array of the engine of another."""
+        ...
+
 
 class Nobody:
     """Knows of none."""
@@ -32,7 +41,7 @@ class Nobody:
         """None."""
         return None
 
-    def rebuilt(self, thing: Any, values: dict[str, Any]) -> Any:
+    def rebuilt(self, thing: Any, values: dict[str, Any], *, keep: bool = True) -> Any:
         """The thing itself."""
         return thing
 
@@ -43,6 +52,10 @@ class Nobody:
     def outside(self, array: Any) -> Any:
         """The array itself."""
         return array
+
+    def converted(self, data: Any, like: Any) -> Any:
+        """An array of NumPy's."""
+        return np.asarray(data, like.dtype)
 
 
 _answering: list[Foreign] = [Nobody()]

@@ -9,6 +9,7 @@ import numpy as np
 from optshare import registry
 from optshare.backend import Backend, seam_of
 from optshare.errors import EmptyModelError, OptshareError, ParameterError
+from optshare.slots import Slot
 from optshare.state import dtype_name
 from optshare.tree import buffers, keyed
 
@@ -47,9 +48,9 @@ def to(model: M, backend: str, *, dtype: str | None = None, device: Any = None) 
     if not boxes:
         raise EmptyModelError(f"{type(model).__name__} holds no Parameter to move")
     for box in boxes:
-        if box.known_as is not box:
+        if isinstance(box, Slot) or box.known_as is not box:
             raise ParameterError(
-                f"a {type(box.known_as).__name__} in {type(model).__name__} is not ours to move; "
+                f"a {_kind(box)} in {type(model).__name__} is not ours to move; "
                 f"wrap arrays in Parameter, move a framework's model by its own means"
             )
     boxes += [each for each in buffers(model) if "float" in dtype_name(each.dtype)]
@@ -57,6 +58,10 @@ def to(model: M, backend: str, *, dtype: str | None = None, device: Any = None) 
     for box, array in zip(boxes, moved, strict=True):
         box.migrate(array)
     return model
+
+
+def _kind(box: Any) -> str:
+    return type(box.stored if isinstance(box, Slot) else box.known_as).__name__
 
 
 def _moved(box: Any, target: Backend, dtype: str, device: Any) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 
 from optshare import registry
 from optshare.errors import BackendError
+from optshare.narrowing import is_numpy
 
 
 class Natives:
@@ -18,10 +19,10 @@ class Natives:
         names = registry.native_claimants(_kind(thing))
         return registry.load(names[0]).params(thing) if names else None
 
-    def rebuilt(self, thing: Any, values: dict[str, Any]) -> Any:
+    def rebuilt(self, thing: Any, values: dict[str, Any], *, keep: bool = True) -> Any:
         """A framework's own immutable model with other arrays at some paths."""
         backend: Any = registry.load(registry.native_claimants(_kind(thing))[0])
-        return backend.rebuilt(thing, values)
+        return backend.rebuilt(thing, values, keep=keep)
 
     def is_immutable(self, array: Any) -> bool:
         """Whether the backend that claims an array does not declare `inplace`."""
@@ -38,6 +39,14 @@ class Natives:
         except BackendError:
             return array
         return backend.outside(array) if hasattr(backend, "outside") else array
+
+    def converted(self, data: Any, like: Any) -> Any:
+        """Python numbers, or an array of NumPy's, as an array of the engine of another."""
+        if _kind(like).__module__ == "numpy":
+            return np.asarray(data, like.dtype)
+        ops: Any = registry.owner(like).ops
+        dtype = None if is_numpy(data) else like.dtype
+        return ops.asarray(np.asarray(data), dtype=dtype, device=like.device)
 
 
 def _kind(thing: Any) -> type:

@@ -114,7 +114,7 @@ class Optimizer:
     ) -> tuple[Any, list[tuple[Any, Any]]]:
         """The loss, and the pairs (parameter, gradient)."""
         if self._binding.is_plain_tree:
-            fn = partial(self._binding.over_tree, fn)
+            fn = partial(self._binding.over_tree, self._binding.form, fn)
         keys = [key for key in self._binding.keys if not key.frozen]
         loss, gradients = self._gradient(backend_for(keys, args))(fn, keys, *args)
         return loss, list(zip(keys, gradients, strict=True))

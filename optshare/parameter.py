@@ -78,7 +78,9 @@ class Box(Operators):
     def fitting(self, array: Any) -> Any:
         """An array that fits this box; raises `ParameterError` if it does not."""
         _refuse_box(array)
-        new = np.asarray(array, self.dtype) if _is_python_data(array) else array
+        new = array
+        if _is_python_data(array) or (is_numpy(array) and not is_numpy(self.stored)):
+            new = foreign().converted(array, self.stored)
         for name in ("shape", "dtype"):
             old, given = getattr(self.stored, name), getattr(new, name, None)
             if given != old:
@@ -218,6 +220,11 @@ call .migrate(value) to change it
             return np.array(floating(array, dtype))
         if not is_array(array):
             raise ParameterError(f"a parameter needs an array, not {type(array).__name__}")
+        if not is_floating(array):
+            raise ParameterError(
+                f"a parameter needs floating or complex numbers, not {array.dtype} "
+                f"({type(array).__name__})"
+            )
         return copy.deepcopy(array)
 
     @property
@@ -280,71 +287,6 @@ class Buffer(Box):
             here.write_buffer(self, array)
 
 
-class Slot(Parameter):
-    """A Parameter around the caller's own array: one leaf of a plain tree.
-
-    It borrows the array instead of copying it, and an update writes into it.
-
-    >>> array = np.zeros(2)
-    >>> Slot(array).value = [1., 2.]
-    >>> array
-    array([1., 2.])
-    """
-
-    __slots__ = ()
-    transient = True
-
-    @staticmethod
-    def admitted(array: Any, dtype: Any = None) -> Any:
-        """The array itself; NumPy's must be floating or complex."""
-        if isinstance(array, np.generic):
-            raise ParameterError(
-                f"the number {array} cannot be written into; "
-                f"use numpy.asarray({array}), an array without axes"
-            )
-        if is_numpy(array) and array.dtype.kind not in "fc":
-            raise ParameterError(
-                f"an array of {array.dtype} cannot be trained; convert it with .astype(float)"
-            )
-        return array
-
-    @property
-    def known_as(self) -> Any:
-        """The caller's array."""
-        return self.stored
-
-    def store(self, array: Any) -> None:
-        """Write a new value that fits into the caller's array."""
-        self.stored[...] = self.fitted(array)
-
-
-class HeldSlot(Slot):
-    """A slot of an array that cannot be written: it holds the current one itself.
-
-    Its identity is the place in the tree: one array at two places is two parameters.
-    """
-
-    __slots__ = ()
-
-    @property
-    def known_as(self) -> Any:
-        """The slot."""
-        return self
-
-    def store(self, array: Any) -> None:
-        """Hold a new value that fits."""
-        self.stored = self.fitted(array)
-
-
-def slot(array: Any) -> Slot:
-    """The slot of one array of a plain tree.
-
-    >>> slot(np.zeros(2))
-    Slot(array([0., 0.]))
-    """
-    return HeldSlot(array) if foreign().is_immutable(array) else Slot(array)
-
-
 def is_array(thing: Any) -> bool:
     """Whether something has a shape and a dtype, as every engine's array does.
 
@@ -355,12 +297,12 @@ def is_array(thing: Any) -> bool:
 
 
 def is_floating(array: Any) -> bool:
-    """Whether something is an array of floating numbers, of any engine.
+    """Whether something is an array of floating or complex numbers, of any engine.
 
     >>> is_floating(np.zeros(2)), is_floating(np.zeros(2, int))
     (True, False)
     """
-    return is_array(array) and "float" in str(array.dtype)
+    return is_array(array) and any(kind in str(array.dtype) for kind in ("float", "complex"))
 
 
 def floating(array: Any, dtype: Any = None) -> Any:

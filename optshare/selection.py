@@ -8,11 +8,12 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from optshare.errors import EmptyModelError, UnregisteredParameterError
-from optshare.foreign import is_native
+from optshare.foreign import foreign, is_native
 from optshare.gradients import Gradients, added
 from optshare.narrowing import is_container, is_numpy, is_sequence, like, members
-from optshare.parameter import HeldSlot, Parameter, Slot, floating, is_array
-from optshare.tree import grouped, keyed, rebuilt
+from optshare.parameter import Parameter, floating, is_array, is_floating
+from optshare.slots import HeldSlot, Slot
+from optshare.tree import grouped, keyed
 
 Lookup = Callable[[Parameter], Any]
 
@@ -125,10 +126,12 @@ class _Tree:
         self._slots = dict(keyed(tree))
 
     def value(self) -> Any:
-        return rebuilt(self._tree, {path: slot.value for path, slot in self._slots.items()})
+        values = {path: slot.value for path, slot in self._slots.items()}
+        return foreign().rebuilt(self._tree, values)
 
     def gradient(self, lookup: Lookup) -> Any:
-        return rebuilt(self._tree, {path: lookup(slot) for path, slot in self._slots.items()})
+        found = {path: lookup(slot) for path, slot in self._slots.items()}
+        return foreign().rebuilt(self._tree, found, keep=False)
 
     def keys(self) -> Iterator[tuple[Parameter, Any]]:
         return ((slot, slot.stored) for slot in self._slots.values())
@@ -166,8 +169,13 @@ def _is_numeric(thing: Any) -> bool:
             and all(_is_number_or_list(each) for each in thing)
         )
     if is_array(thing):
-        return any(kind in str(thing.dtype) for kind in ("float", "int", "complex"))
+        return is_floating(thing) or _is_host_integer(thing)
     return isinstance(thing, int | float | complex)
+
+
+def _is_host_integer(thing: Any) -> bool:
+    on_host = type(thing).__module__ == "numpy"
+    return on_host and str(thing.dtype).startswith(("int", "uint"))
 
 
 def _is_number_or_list(thing: Any) -> bool:

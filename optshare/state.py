@@ -130,7 +130,13 @@ def _place(array: Any) -> tuple[bool, Any]:
 def _brought(array: Any, value: Any, ops: Any) -> Any:
     """An array in the memory of another one."""
     host = seam_of(owner(array)).host_copy(array)
-    return host if is_numpy(value) else ops.asarray(host, device=value.device)
+    return host if is_numpy(value) else placed(ops, host, value)
+
+
+def placed(ops: Any, host: Any, like: Any) -> Any:
+    """An engine's array of numbers in host memory, on the device of another one."""
+    device = getattr(like, "device", None)
+    return ops.asarray(host) if device is None else ops.asarray(host, device=device)
 
 
 def dtype_name(dtype: Any) -> str:

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from optshare.errors import EmptyModelError
 from optshare.foreign import foreign
 from optshare.narrowing import is_container, like
-from optshare.parameter import Box, Buffer, Parameter, Slot, is_array, slot
+from optshare.parameter import Box, Buffer, Parameter, is_array
+from optshare.slots import Slot, slot
 
 Leaf = tuple[str, Any]
 

@@ -15,6 +15,7 @@ from optshare.kernels.memory import aligned_copy
 from optshare.kernels.program import Program, program_of
 from optshare.kernels.reference import evaluate
 from optshare.parameter import is_array
+from optshare.slots import HeldSlot
 from optshare.state import IdentityStore, ParameterState, dtype_name, working_dtype
 
 Prepared = dict[tuple[int, int], tuple[Program, dict[str, float]]]
@@ -92,7 +93,8 @@ def _prepared(state: ParameterState, prepared: Prepared) -> tuple[Program, dict[
 def _job(binding: Binding, key: Any, gradient: Any) -> Job:
     """What to update, checked."""
     backend, path = registry.owner(key.stored), binding.path(key)
-    seam, in_place = seam_of(backend), registry.capabilities(backend.name).inplace
+    declared = registry.capabilities(backend.name).inplace
+    seam, in_place = seam_of(backend), declared and not isinstance(key, HeldSlot)
     view, memory = seam.host_view(key.stored), seam.memory(gradient)
     read = _on_engine if view is None else _on_host
     gradient = read(path, backend, key.stored, gradient)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from optshare.extend import lazy_exports
 
 if TYPE_CHECKING:
-    from optshare_jax.compiling import CapturedArrayWarning
+    from optshare_jax.compiling import CapturedArrayWarning, RecompilationWarning
     from optshare_jax.prediction import jit
 
-__all__ = ["CapturedArrayWarning", "jit"]
-__getattr__ = lazy_exports(__name__, compiling=("CapturedArrayWarning",), prediction=("jit",))
+__all__ = ["CapturedArrayWarning", "RecompilationWarning", "jit"]
+__getattr__ = lazy_exports(__name__, compiling=tuple(__all__[:2]), prediction=("jit",))

@@ -31,9 +31,9 @@ class JaxBackend(BaseBackend):
             pairs = [(path, HeldSlot(leaf)) for path, leaf in _leaves(model) if is_floating(leaf)]
         return super().params(model) if pairs is None else pairs
 
-    def rebuilt(self, tree: Any, values: dict[str, Any]) -> Any:
+    def rebuilt(self, tree: Any, values: dict[str, Any], *, keep: bool = True) -> Any:
         """The module with other arrays at some paths."""
-        leaves = [values.get(path, leaf) for path, leaf in _leaves(tree)]
+        leaves = [values.get(path, leaf if keep else None) for path, leaf in _leaves(tree)]
         return jax.tree_util.tree_unflatten(jax.tree_util.tree_structure(tree), leaves)
 
     def gradient(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -17,7 +18,10 @@ from optshare_jax.library import jax, jax_core
 from optshare_jax.precision import require_held
 from optshare_jax.programs import fingerprint, lifted
 from optshare_jax.signatures import Signature, code_of
-from optshare_jax.tracing import own_traces, refuse_staging
+from optshare_jax.tracing import own_traces, refuse_staging, settings
+
+MANY = 16
+"""After how many programs of one function a warning comes."""
 
 KEPT = 128
 """How many functions, and how many programs, one optimizer remembers."""
@@ -27,6 +31,10 @@ Run = Callable[[Reading, Any, Any, Any], Any]
 
 class CapturedArrayWarning(UserWarning):
     """A function reads arrays that are not its arguments, and is traced again at each call."""
+
+
+class RecompilationWarning(UserWarning):
+    """A function is compiled again and again."""
 
 
 class Traced(NamedTuple):
@@ -54,8 +62,8 @@ class Arguments:
         self._fixed = [each for each, is_input in pairs if not is_input]
         self._signatures = [Signature(each) for each in self._fixed]
         kinds = tuple(_kinds(self.inputs))
-        fixed = tuple(each.key for each in self._signatures)
-        self.key: Hashable = self._structure, tuple(self._is_input), kinds, fixed
+        self.fixed: Hashable = tuple(each.key for each in self._signatures)
+        self.key: Hashable = self._structure, tuple(self._is_input), kinds, self.fixed
 
     @property
     def held(self) -> list[Any]:
@@ -98,8 +106,10 @@ class Compiling:
         self._run, self._recording = run, recording
         self._traced: OrderedDict[Hashable, Traced] = OrderedDict()
         self._programs: OrderedDict[Hashable, Callable[..., Any]] = OrderedDict()
-        self._known: dict[Any, None] = {}
-        """Boxes that functions were seen to read."""
+        self._native: OrderedDict[Hashable, list[Any]] = OrderedDict()
+        self._known: OrderedDict[Hashable, dict[Any, None]] = OrderedDict()
+        """Boxes that functions were seen to read, by their code."""
+        self._compilations: Counter[Hashable] = Counter()
         self._warned: set[Hashable] = set()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -112,30 +122,48 @@ class Compiling:
         refuse_staging("a model was called")
         arguments, signature = Arguments(args), Signature(fn)
         require_held(*arguments.inputs, *(key.dtype for key in keys))
-        identities = tuple(map(id, keys))
-        key = signature.key, identities, arguments.key, modules.structure(keys)
-        traced = self._traced.get(key)
-        if traced is not None:
+        identities = tuple(map(id, keys)), settings()
+        native = self._modules(signature, arguments, keys)
+        key = signature.key, identities, arguments.key, modules.structure(keys, native)
+        while True:
+            traced = _recalled(self._traced, key)
+            if traced is None:
+                held = [*signature.held, *arguments.held, *keys, *native]
+                traced = self._trace(fn, keys, arguments, native, held)
+                if outside := traced.captured or signature.written:
+                    self._warn(fn, outside)
+                else:
+                    _remember(self._traced, key, traced)
             try:
                 return self._finished(traced, arguments)
             except Changed:
-                del self._traced[key]
-        traced = self._trace(fn, keys, arguments, [*signature.held, *arguments.held, *keys])
-        if traced.captured:
-            self._warn(fn, traced.captured)
-        else:
-            _remember(self._traced, key, traced)
-        return self._finished(traced, arguments)
+                self._traced.pop(key, None)
+
+    def _modules(
+        self, signature: Signature, arguments: Arguments, keys: Sequence[Any]
+    ) -> Sequence[Any]:
+        """The modules of a framework that the function may call."""
+        key = signature.key, arguments.fixed
+        if key not in self._native:
+            found = modules.modules_in([*keys, *signature.held, *arguments.held])
+            _remember(self._native, key, found)
+        return self._native[key]
 
     def _trace(
-        self, fn: Callable[..., Any], keys: Sequence[Any], arguments: Arguments, held: list[Any]
+        self,
+        fn: Callable[..., Any],
+        keys: Sequence[Any],
+        arguments: Arguments,
+        native: Sequence[Any],
+        held: list[Any],
     ) -> Traced:
         """The function as a program; traced until everything that it reads is an input."""
         given = set(map(id, keys))
-        companions = modules.companions(keys)
+        companions = modules.companions(keys, native)
+        known: dict[Any, None] = _recalled(self._known, code_of(fn)) or {}
         while True:
-            _settle([*keys, *companions, *self._known])
-            others = [*companions, *(box for box in self._known if id(box) not in given)]
+            _settle([*keys, *companions, *known])
+            others = [*companions, *(box for box in known if id(box) not in given)]
             reading = Reading(fn, keys, others, arguments.fill, self._recording)
             inputs = values_of(keys), values_of(others), arguments.inputs
             with own_traces():
@@ -143,17 +171,33 @@ class Compiling:
                 closed, shapes = traceable(*inputs)
             if not reading.missed:
                 break
-            self._known.update(dict.fromkeys(reading.missed))
+            known = {**known, **dict.fromkeys(reading.missed)}
+        # a key that is frozen later is read all the same
+        _remember(self._known, code_of(fn), {**known, **dict.fromkeys(keys)})
         reading.forget()
         closed, captured = lifted(closed)
-        program = self._program(closed, jax.tree_util.tree_structure(shapes))
+        program = self._program(fn, closed, jax.tree_util.tree_structure(shapes))
         return Traced(reading, program, captured, held)
 
-    def _program(self, closed: Any, structure: Any) -> Callable[..., Any]:
+    def _program(self, fn: Callable[..., Any], closed: Any, structure: Any) -> Callable[..., Any]:
         key = fingerprint(closed), structure
-        if key not in self._programs:
-            _remember(self._programs, key, _compiled(closed, structure))
-        return self._programs[key]
+        program = _recalled(self._programs, key)
+        if program is None:
+            program = _compiled(closed, structure)
+            _remember(self._programs, key, program)
+            self._count(code_of(fn))
+        return program
+
+    def _count(self, code: Hashable) -> None:
+        self._compilations[code] += 1
+        if self._compilations[code] == MANY:
+            warnings.warn(
+                f"the function was compiled {MANY} times; numbers that change from step to step, "
+                f"and arguments of ever other shapes, make other programs: pass the numbers as "
+                f"arguments, opt.step(fn, *args)",
+                RecompilationWarning,
+                stacklevel=7,
+            )
 
     def _finished(self, traced: Traced, arguments: Arguments) -> tuple[Any, list[Any]]:
         reading = traced.reading
@@ -184,6 +228,14 @@ class Compiling:
 
 def _forgetful(run: Run, recording: bool) -> Compiling:
     return Compiling(run, recording=recording)
+
+
+def _recalled(memory: OrderedDict[Hashable, Any], key: Hashable) -> Any:
+    found = memory.get(key)
+    if found is not None:
+        with suppress(KeyError):  # another thread may have let it go
+            memory.move_to_end(key)
+    return found
 
 
 def _remember(memory: OrderedDict[Hashable, Any], key: Hashable, thing: Any) -> None:

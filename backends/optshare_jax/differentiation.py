@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from optshare.extend import UnreachedParametersError, require_scalar
 from optshare_jax import modules
 from optshare_jax.library import jax, jnp, partial_eval
 from optshare_jax.precision import require_held
-from optshare_jax.tracing import Trace, own_traces
+from optshare_jax.signatures import Signature
+from optshare_jax.tracing import InnerRead, Trace, own_traces
 
 Arrays = Sequence[Any]
 
@@ -43,12 +45,15 @@ class Reading:
         self.reached: list[bool] = []
         """For each key, whether a path leads from it to the value."""
         self.was_read = False
+        self.is_shared = False
+        """Whether inner functions may reuse traces of other differentiations."""
         self._fn, self._fill, self._recording = fn, fill, recording
 
     def __call__(self, parameters: Arrays, others: Arrays, leaves: Arrays) -> tuple[Any, list[Any]]:
         """The value, and what was written into `self.written`."""
         boxes, values = [*self.keys, *self.others], [*parameters, *others]
-        with Trace(self._recording) as here, modules.installed(boxes, values) as changed:
+        trace = Trace(self._recording, is_shared=self.is_shared)
+        with trace as here, modules.installed(boxes, values) as changed:
             here.bind(boxes, values)
             value = self._fn(*self._fill(leaves))
             written = {**here.collected(), **changed()}
@@ -113,12 +118,18 @@ def _reached(pullback: Any, parameters: Arrays) -> list[bool]:
 
 def gradient(fn: Callable[..., Any], keys: Arrays, *args: Any) -> tuple[Any, list[Any]]:
     """The value of `fn(*args)` and its gradient for each key, one operation after the other."""
-    others = modules.companions(keys)
+    others = modules.companions(keys, modules.modules_in([*keys, *args, *Signature(fn).held]))
     parameters, rest = values_of(keys), values_of(others)
     require_held(*parameters, *args)
     reading = Reading(fn, keys, others, lambda leaves: args)
-    with own_traces():
-        value, found, written = reading.differentiated(parameters, rest, ())
+    try:
+        reading.is_shared = not others  # a framework's module is not read by way of us
+        with nullcontext() if reading.is_shared else own_traces():
+            value, found, written = reading.differentiated(parameters, rest, ())
+    except InnerRead:
+        reading.is_shared = False
+        with own_traces():
+            value, found, written = reading.differentiated(parameters, rest, ())
     reading.write(written)
     return value, reading.laid_out(found)
 

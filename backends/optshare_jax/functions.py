@@ -32,6 +32,11 @@ class Functions:
         return jnp.astype(x, dtype)
 
     @staticmethod
+    def abs(x: Any) -> Any:
+        """|x|; its derivative at 0 is 0, where JAX's is 1."""
+        return x * jax.lax.stop_gradient(jnp.sign(x))
+
+    @staticmethod
     def stop_gradient(x: Any) -> Any:
         """The value as a constant."""
         return jax.lax.stop_gradient(x)

@@ -1,14 +1,14 @@
 """Flax's modules: each `nnx.Param` as a key, and every Variable as an input of a trace.
 
-A module is read by way of its attributes, so for the length of a trace these
-are exchanged for those of a copy that holds the inputs.
+A module reads its Variables itself, so for the length of a trace these hold the
+inputs; afterwards they hold what they held before.
 """
 
 from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,14 +17,19 @@ from optshare.extend import (
     Buffer,
     CapabilityError,
     NativeParameter,
+    OptshareError,
     ParameterError,
+    is_array,
     is_floating,
+    leaves,
 )
-from optshare_jax.library import jax
+
+CONTENTS = ("_raw_value", "_trace_state")
+"""What changes of a Variable in a trace, by the names in its pickled state."""
 
 _lock = threading.RLock()
-_exchanged: set[int] = set()
-"""The ids of the modules whose attributes are exchanged now."""
+_installed: set[int] = set()
+"""The ids of the Variables that hold inputs now."""
 
 
 class _Held:
@@ -32,7 +37,6 @@ class _Held:
 
     __slots__ = ()
     native: Any
-    roots: list[Any]
 
     @property
     def stored(self) -> Any:
@@ -45,9 +49,9 @@ class _Held:
 
 
 class VariableParameter(_Held, NativeParameter):
-    """The box of one `nnx.Param`."""
+    """The box of one `nnx.Param`, which knows the modules where it was found."""
 
-    __slots__ = ("roots",)
+    __slots__ = ("modules",)
 
     def __init__(self, variable: Any) -> None:
         array = variable.get_value()
@@ -59,10 +63,10 @@ class VariableParameter(_Held, NativeParameter):
         super().__init__(variable)
         self.grad = None
         self.frozen = False
-        self.roots: list[Any] = []
+        self.modules: list[Any] = []
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (self.native, self.roots, self.frozen)
+        return _restored, (self.native, self.modules, self.frozen)
 
 
 class VariableBuffer(_Held, Buffer):
@@ -78,14 +82,14 @@ class VariableBuffer(_Held, Buffer):
 _boxes = Boxes(VariableParameter)
 
 
-def _restored(variable: Any, roots: list[Any], frozen: bool) -> VariableParameter:
+def _restored(variable: Any, modules: list[Any], frozen: bool) -> VariableParameter:
     if not isinstance(variable, _nnx().Variable):
         raise ParameterError(
             "copy.deepcopy makes plain arrays of Flax's Variables; use nnx.clone(model), a new "
             "optimizer, and load_state_dict(opt.state_dict())"
         )
     box = _boxes.of(variable)
-    box.roots, box.frozen = roots, frozen
+    box.modules, box.frozen = modules, frozen
     return box
 
 
@@ -101,8 +105,8 @@ def pairs_of(model: Any) -> list[tuple[str, Any]] | None:
     found = [(_joined(path), each) for path, each in _variables(model)]
     pairs = [(path, _boxes.of(each)) for path, each in found if isinstance(each, nnx.Param)]
     for _, box in pairs:
-        if all(root is not model for root in box.roots):
-            box.roots.append(model)
+        if all(module is not model for module in box.modules):
+            box.modules.append(model)
     return pairs
 
 
@@ -112,78 +116,88 @@ def is_module(thing: Any) -> bool:
     return nnx is not None and isinstance(thing, nnx.Pytree | nnx.Variable)
 
 
-def companions(keys: Sequence[Any]) -> list[Any]:
-    """Boxes of the other Variables in the modules of some keys."""
-    roots = _roots(keys)
-    if not roots:
+def modules_in(things: Iterable[Any]) -> list[Any]:
+    """The modules of some boxes, and those that other things are or hold."""
+    if _nnx() is None:
         return []
+    found: dict[int, Any] = {}
+    for thing in things:
+        held = [each for key in _parameters_in(thing) for each in key.modules]
+        found.update((id(each), each) for each in held)
+        if isinstance(thing, _nnx().Pytree):
+            found[id(thing)] = thing
+    return list(found.values())
+
+
+def _parameters_in(thing: Any) -> list[VariableParameter]:
+    try:
+        found = [thing] if isinstance(thing, VariableParameter) else [k for _, k in leaves(thing)]
+    except OptshareError:  # of another framework's model, which is none of ours here
+        return []
+    return [each for each in found if isinstance(each, VariableParameter)]
+
+
+def companions(keys: Sequence[Any], modules: Sequence[Any]) -> list[Any]:
+    """Boxes of the Variables in some modules that are not among the keys."""
     known = {id(key.native) for key in keys if isinstance(key, VariableParameter)}
-    others = {id(each): each for _, each in _variables(tuple(roots)) if id(each) not in known}
-    return [VariableBuffer(each) for each in others.values()]
+    others = {id(each): each for each in _all(modules) if id(each) not in known}
+    return [VariableBuffer(each) for each in others.values() if is_array(each.get_value())]
 
 
-def structure(keys: Sequence[Any]) -> Any:
-    """What does not change in the modules of some keys, such as their mode; hashable."""
-    roots = _roots(keys)
-    return _nnx().graphdef(tuple(roots)) if roots else None
+def structure(keys: Sequence[Any], modules: Sequence[Any]) -> Any:
+    """What a trace of some modules depends on: their mode, and which Variables they hold.
+
+    Raises:
+        ParameterError: a key is not in its module any more.
+    """
+    if not modules:
+        return None
+    variables = {id(each) for each in _all(modules)}
+    for key in keys:
+        if isinstance(key, VariableParameter) and key.modules and id(key.native) not in variables:
+            raise ParameterError(
+                f"an nnx.Param of shape {key.shape} that the optimizer holds was replaced in its "
+                f"module; write into it, module.kernel[...] = array, or make a new optimizer"
+            )
+    return _nnx().graphdef(tuple(modules)), tuple(sorted(variables))
 
 
 @contextmanager
 def installed(
     boxes: Sequence[Any], values: Sequence[Any]
 ) -> Generator[Callable[[], dict[Any, Any]]]:
-    """Let the modules of some boxes read as these values; gives a function of what changed."""
-    roots = _roots(boxes)
-    if not roots:
+    """Let the Variables of some boxes hold these values; gives a function of what changed."""
+    held = [(box, each) for box, each in zip(boxes, values, strict=True) if isinstance(box, _Held)]
+    if not held:
         yield dict
         return
-    nnx = _nnx()
-    with _lock:
-        definition, state = nnx.split(tuple(roots))
-        renewed = jax.tree_util.tree_map(_itself, state)  # Variables of the trace that is going on
-        clones = nnx.merge(definition, renewed)
-        twins = [
-            (one, other)
-            for (_, one), (_, other) in zip(
-                nnx.iter_graph(tuple(roots)), nnx.iter_graph(clones), strict=True
-            )
-        ]
-        twin = {id(one): other for one, other in twins if isinstance(one, nnx.Variable)}
-        held = [(box, array) for box, array in zip(boxes, values, strict=True) if _is_held(box)]
-        for box, array in held:
-            twin[id(box.native)].set_value(array)
 
-        def changed() -> dict[Any, Any]:
-            now = [(box, array, twin[id(box.native)].get_value()) for box, array in held]
-            return {box: new for box, old, new in now if isinstance(box, Buffer) and new is not old}
+    def changed() -> dict[Any, Any]:
+        now = [(box, array, box.native.get_value()) for box, array in held]
+        return {box: new for box, old, new in now if isinstance(box, Buffer) and new is not old}
 
-        with _attributes([pair for pair in twins if isinstance(pair[0], nnx.Pytree)]):
-            yield changed
+    with _lock, _contents(held):
+        yield changed
 
 
 @contextmanager
-def _attributes(twins: Sequence[tuple[Any, Any]]) -> Generator[None]:
-    """Exchange the attributes of modules for those of their twins."""
-    if any(id(one) in _exchanged for one, _ in twins):
+def _contents(held: Sequence[tuple[Any, Any]]) -> Generator[None]:
+    if any(id(box.native) in _installed for box, _ in held):
         raise CapabilityError(
             "a differentiation of a Flax module inside another one; use jax.grad or nnx.grad inside"
         )
-    kept: list[tuple[Any, dict[str, Any]]] = [(one, {**_attributes_of(one)}) for one, _ in twins]
+    kept = [(box.native, box.native.__getstate__()) for box, _ in held]
     try:
-        for one, other in twins:
-            _exchanged.add(id(one))
-            _attributes_of(one).update(_attributes_of(other))
+        for box, array in held:
+            _installed.add(id(box.native))
+            fresh = _nnx().Variable(array).__getstate__()  # of the trace that is going on
+            new = {name: fresh[name] for name in CONTENTS}
+            box.native.__setstate__({**box.native.__getstate__(), **new})
         yield
     finally:
-        for one, attributes in kept:
-            _exchanged.discard(id(one))
-            _attributes_of(one).clear()
-            _attributes_of(one).update(attributes)
-
-
-def _attributes_of(module: Any) -> dict[str, Any]:
-    attributes: dict[str, Any] = module.__dict__
-    return attributes
+        for variable, state in kept:
+            _installed.discard(id(variable))
+            variable.__setstate__(state)
 
 
 def _variables(graph: Any) -> list[tuple[Any, Any]]:
@@ -191,17 +205,8 @@ def _variables(graph: Any) -> list[tuple[Any, Any]]:
     return [each for each in nnx.iter_graph(graph) if isinstance(each[1], nnx.Variable)]
 
 
-def _roots(boxes: Sequence[Any]) -> list[Any]:
-    roots = [root for box in boxes if isinstance(box, VariableParameter) for root in box.roots]
-    return list({id(root): root for root in roots}.values())
-
-
-def _is_held(box: Any) -> bool:
-    return isinstance(box, _Held)
-
-
-def _itself(array: Any) -> Any:
-    return array
+def _all(modules: Sequence[Any]) -> list[Any]:
+    return [variable for _, variable in _variables(tuple(modules))] if modules else []
 
 
 def _joined(path: Sequence[Any]) -> str:

@@ -11,6 +11,7 @@ def optshare_backend() -> BackendDescription:
         array_types=(
             "jaxlib._jax.ArrayImpl",
             "jax._src.core.Tracer",
+            "jax._src.random.prng.PRNGKeyArray",
             "numpy.ndarray",
             "numpy.generic",
         ),

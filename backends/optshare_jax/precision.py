@@ -30,6 +30,6 @@ def _dtype_name(thing: Any) -> str:
     if thing is None or isinstance(thing, bool | int | float | complex):
         return ""
     try:
-        return np.dtype(getattr(thing, "dtype", thing)).name
+        return np.dtype(thing if isinstance(thing, type) else getattr(thing, "dtype", thing)).name
     except TypeError:  # a dtype that is JAX's own, such as that of random keys; or no array
         return ""

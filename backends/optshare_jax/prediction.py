@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from optshare_jax.compiling import Compiling
@@ -23,7 +24,11 @@ def jit(model: Callable[..., Any]) -> Callable[..., Any]:
     """
     compiling = Compiling(Reading.plain, recording=False)
 
-    def predict(*args: Any) -> Any:
-        return compiling(model, (), *args)[0]
+    def predict(*args: Any, **options: Any) -> Any:
+        return compiling(partial(_called, model), (), args, options)[0]
 
     return predict
+
+
+def _called(model: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    return model(*args, **options)

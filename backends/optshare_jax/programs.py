@@ -148,7 +148,16 @@ _REBUILT: dict[str, Callable[[dict[str, Any], Arrays, Given], Arrays]] = {
 }
 """How an equation around captured arrays is made again; nothing is differentiated any more."""
 
-IRRELEVANT = ("jvp", "jvp_jaxpr_fun", "fwd", "bwd", "fwd_jaxpr_thunk", "debug_info", "name")
+IRRELEVANT = (
+    "jvp",
+    "jvp_jaxpr_fun",
+    "fwd",
+    "bwd",
+    "fwd_jaxpr_thunk",
+    "out_trees",
+    "debug_info",
+    "name",
+)
 """Parameters that matter for a derivative or a message only."""
 
 
@@ -165,7 +174,8 @@ def fingerprint(closed: Any) -> Hashable:
     lines: list[Hashable] = [tuple(str(var.aval) for var in (*jaxpr.constvars, *jaxpr.invars))]
     for equation in jaxpr.eqns:
         read = tuple(map(atom, equation.invars))
-        numbers.update((var, len(numbers) + i) for i, var in enumerate(equation.outvars))
+        for var in equation.outvars:
+            numbers[var] = len(numbers)
         made = tuple(str(var.aval) for var in equation.outvars)
         params = tuple(
             (name, _canonical(value))

@@ -21,6 +21,21 @@ def own_traces() -> Any:
     return _context(next(_fresh))
 
 
+SETTINGS = (
+    "jax_enable_x64",
+    "jax_default_matmul_precision",
+    "jax_default_prng_impl",
+    "jax_numpy_dtype_promotion",
+    "jax_numpy_rank_promotion",
+    "jax_debug_nans",
+)
+
+
+def settings() -> tuple[Any, ...]:
+    """What a trace depends on of JAX's configuration."""
+    return tuple(getattr(jax.config, name) for name in SETTINGS)
+
+
 def is_staged() -> bool:
     """Whether JAX is making a program here, in which an array would become a constant."""
     return jax_core.get_opaque_trace_state() != _TOP and _under_jit()
@@ -36,13 +51,19 @@ def refuse_staging(what: str) -> None:
         )
 
 
+class InnerRead(Exception):  # noqa: N818 # no error: the function is called again
+    """A box was read inside an inner trace, which other differentiations must not reuse."""
+
+
 class Trace(Overlay):
     """An overlay for one trace: what is read beyond the inputs is noted, writes are outputs."""
 
-    __slots__ = ("_level", "missed")
+    __slots__ = ("_level", "is_shared", "missed")
 
-    def __init__(self, recording: bool) -> None:
+    def __init__(self, recording: bool, *, is_shared: bool = False) -> None:
         super().__init__(_itself)
+        self.is_shared = is_shared
+        """Whether traces of inner functions may be those of other differentiations."""
         self.recording = recording
         self.missed: dict[Any, None] = {}
         """The boxes that were read and were no inputs."""
@@ -54,16 +75,30 @@ class Trace(Overlay):
 
     def read_outside(self, box: Any) -> Any:
         """The value of a Parameter that is no input."""
-        self.missed[box] = None
+        self._note(box)
         return super().read_outside(box)
 
     def read_buffer(self, buffer: Any) -> Any:
         """The value of a Buffer: the last one written, or the input."""
+        self._require_level()
         if buffer not in self._written and buffer in self._values:
             return self._values[buffer]
         if buffer not in self._written:
-            self.missed[buffer] = None
+            self._note(buffer)
         return super().read_buffer(buffer)
+
+    def _note(self, box: Any) -> None:
+        if not box.transient:  # a slot's array is the caller's, as if the function captured it
+            self.missed[box] = None
+
+    def read(self, box: Any) -> Any:
+        """The value of a Parameter here."""
+        self._require_level()
+        return super().read(box)
+
+    def _require_level(self) -> None:
+        if self.is_shared and jax_core.get_opaque_trace_state() != self._level:
+            raise InnerRead
 
     def write_buffer(self, buffer: Any, value: Any) -> None:
         """Keep a value, which must not belong to a trace inside this one."""

@@ -72,7 +72,7 @@ def test_an_unknown_command_is_refused_with_the_choices(run):
 
 def test_backends_lists_each_with_its_capabilities(run):
     found = blocks(run("backends").stdout)
-    assert list(found) == ["tape", "functional", "torch", "jax"]
+    assert list(found) == ["tape", "functional", "torch", "jax", "autograd"]
     assert found["tape"] == [
         "vjp: yes",
         "higher_order: yes",
@@ -89,7 +89,16 @@ def test_backends_lists_strangers_and_the_reasons_of_the_unavailable(run, site):
     site.plugin("absent", "import no_such_framework")
     site.backend("heavy", engine=BROKEN_ENGINE)
     found = blocks(run("backends", site=site).stdout)
-    assert set(found) == {"tape", "functional", "torch", "jax", "acme", "absent", "heavy"}
+    assert set(found) == {
+        "tape",
+        "functional",
+        "torch",
+        "jax",
+        "autograd",
+        "acme",
+        "absent",
+        "heavy",
+    }
     assert found["absent"] == [
         "unavailable: absent 1.0: ModuleNotFoundError: No module named 'no_such_framework'"
     ]
@@ -117,7 +126,7 @@ def refused(capsys, *arguments):
 
 def test_an_unknown_engine_is_refused_with_the_choices(capsys):
     said = refused(capsys, "demo", "tap")
-    assert "'tap'; choices: tape (did you mean this?), functional" in said
+    assert "'tap'; choices: tape (did you mean this?), autograd, functional" in said
 
 
 def test_one_unknown_engine_among_good_ones_is_refused_before_training(capsys):
@@ -153,7 +162,7 @@ def test_an_unknown_option_is_refused(capsys):
 def test_an_unknown_name_in_the_variable_is_refused(run):
     said = run("demo", "--epochs", "1", code=1, OPTSHARE_BACKEND="zygote").stderr
     assert "OPTSHARE_BACKEND=zygote" in said
-    assert "choices: functional, jax, tape" in said
+    assert "choices: autograd, functional, jax, tape" in said
 
 
 def test_a_package_that_the_demo_lacks_is_named_with_the_fix(run, site):

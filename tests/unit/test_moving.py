@@ -12,7 +12,7 @@ import optshare
 from optshare import Buffer, Parameter, registry
 from optshare.errors import CapabilityError, EmptyModelError, ParameterError
 
-ENGINES = ["tape", "functional", "torch", "jax"]
+ENGINES = ["tape", "functional", "torch", "jax", "autograd"]
 RULES = [optshare.Adam(lr=0.1), optshare.SGD(lr=0.1, momentum=0.9)]
 
 

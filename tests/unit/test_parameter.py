@@ -8,7 +8,8 @@ import pytest
 
 import optshare
 from optshare.errors import ImplicitUnwrapError, InPlaceError, ParameterError
-from optshare.parameter import Buffer, Parameter, Slot, floating, is_array
+from optshare.parameter import Buffer, Parameter, floating, is_array
+from optshare.slots import Slot
 
 # -- what it takes -----------------------------------------------------------------------------
 
@@ -375,7 +376,7 @@ def test_a_slot_borrows_the_callers_array_and_writes_into_it():
 
 
 def test_a_slot_refuses_an_array_of_integers():
-    with pytest.raises(ParameterError, match="astype"):
+    with pytest.raises(ParameterError, match="floating dtype"):
         Slot(np.arange(2))
 
 

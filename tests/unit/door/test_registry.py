@@ -338,7 +338,7 @@ def test_a_stranger_enters_a_new_process_as_the_bundled_ones_do(site):
         text=True,
         check=True,
     )
-    assert ran.stdout.split() == ["acme", "functional", "jax", "tape", "torch"]
+    assert ran.stdout.split() == ["acme", "autograd", "functional", "jax", "tape", "torch"]
 
 
 def test_the_module_functions_are_those_of_one_registry():
