@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.command == "backends":
             backends()
+        elif given.command == "conformance":
+            return conformance(given.backend, given.level, given.json)
         else:
             demo(given.engines, given.epochs, given.picture)
     except OptshareError as error:
@@ -41,6 +44,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("backends", help="list each backend with its capabilities, or its reason")
+    kit = commands.add_parser("conformance", help="hold a backend to the protocol")
+    kit.add_argument("backend")
+    kit.add_argument("--level", type=int, choices=range(8), default=7, help="the last level to run")
+    kit.add_argument("--json", type=Path, metavar="FILE", help="where to write the outcomes")
     demo = commands.add_parser("demo", help="train one model on digits, on every engine")
     demo.add_argument("engines", nargs="*", help="which engines; all that are installed by default")
     demo.add_argument("--epochs", type=_positive, default=20)
@@ -63,6 +70,18 @@ def backends() -> None:
                 print(f"  {capability}: {', '.join(value) if is_sequence(value) else 'yes'}")
         else:
             print(f"  unavailable: {found}")
+
+
+def conformance(backend: str, level: int, path: Path | None) -> int:
+    """Run the conformance suite; 1 if a check failed."""
+    from optshare.testing import report, suite  # noqa: PLC0415 # only this command needs it
+
+    registry.load(backend)
+    outcomes = suite.Run(backend).outcomes(level)
+    print(report.summary(backend, outcomes))
+    if path is not None:
+        path.write_text(json.dumps(report.as_json(backend, outcomes), indent=2) + "\n")
+    return int(any(each.status == "failed" for each in outcomes))
 
 
 def demo(engines: Sequence[str], epochs: int, picture: str) -> None:

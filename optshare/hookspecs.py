@@ -8,6 +8,9 @@ import pluggy
 
 from optshare.backend import Capabilities
 
+PROTOCOL = "2026.1"
+"""The version of the protocol, and of the conformance suite that holds backends to it."""
+
 hookspec = pluggy.HookspecMarker("optshare")
 hookimpl = pluggy.HookimplMarker("optshare")
 
@@ -25,6 +28,9 @@ class BackendDescription:
             wherever a model holds one, the backend's `params` is asked for what is in it.
         priority: of several that claim a type, the highest is taken.
         capabilities: what the backend declares.
+        conformance: the version of the conformance suite that it was written for.
+        expected_failures: for the id of a check that the backend is known to fail,
+            the reason, with a link; the check must then fail.
     """
 
     name: str
@@ -33,6 +39,8 @@ class BackendDescription:
     native_types: tuple[str, ...] = ()
     priority: int = 0
     capabilities: Capabilities = field(default_factory=Capabilities)
+    conformance: str = PROTOCOL
+    expected_failures: dict[str, str] = field(default_factory=dict[str, str])
 
 
 @hookspec

@@ -11,19 +11,21 @@ import pluggy
 from optshare import hookspecs
 from optshare.backend import Backend, Capabilities
 from optshare.errors import BackendError
-from optshare.hookspecs import BackendDescription
+from optshare.hookspecs import PROTOCOL, BackendDescription
 from optshare.narrowing import is_sequence
 
 if TYPE_CHECKING:
     from importlib import metadata
 
 GROUP = "optshare"
-PROTOCOL = ("name", "ops", "params", "gradient", "update")
+MEMBERS = ("name", "ops", "params", "gradient", "update")
 FIELDS: dict[str, type[Any]] = {
     "name": str,
     "load": str,
     "priority": int,
     "capabilities": Capabilities,
+    "conformance": str,
+    "expected_failures": dict,
 }
 
 
@@ -72,7 +74,7 @@ def scan(entries: Iterable[metadata.EntryPoint]) -> tuple[dict[str, Found], dict
 def loaded(description: BackendDescription) -> Backend:
     """The backend object that a description names."""
     backend: Any = resolve_name(description.load)
-    missing = [name for name in PROTOCOL if not hasattr(backend, name)]
+    missing = [name for name in MEMBERS if not hasattr(backend, name)]
     if missing:
         raise BackendError(f"{description.load} lacks {', '.join(missing)}")
     return backend
@@ -116,6 +118,11 @@ def _checked(description: Any) -> BackendDescription:
         types: Any = getattr(description, name)
         if not is_sequence(types) or not all(isinstance(each, str) for each in types):
             raise BackendError(f"{name} must be a tuple of dotted strings, not {types!r}")
+    if description.conformance > PROTOCOL:
+        raise BackendError(
+            f"it is written for protocol {description.conformance}, this optshare has {PROTOCOL}; "
+            f"upgrade optshare-ad"
+        )
     return description
 
 

@@ -1,0 +1,1 @@
+"""MyGrad as a backend of optshare."""

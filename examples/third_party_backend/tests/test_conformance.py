@@ -1,0 +1,6 @@
+from optshare.testing import parametrize
+
+
+@parametrize("mygrad")
+def test_conformance(check):
+    check()

@@ -1,0 +1,68 @@
+"""Level 0: the backend loads, and is what its description says."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from optshare import registry
+from optshare.testing.check import check, require, require_close, require_equal
+from optshare.testing.subject import Subject
+
+ESSENTIAL = ("asarray", "ones_like", "zeros_like", "sum", "stop_gradient")
+VERBS = {"vjp": "vjp", "jit": "compiled", "accumulates_grad": "record"}
+
+
+@check("manifest.name", 0, "`backend.name` is the name in the description.", dtype="")
+def _name(subject: Subject) -> None:
+    require_equal(subject.backend.name, subject.name, "the backend has another name")
+
+
+@check("manifest.verbs", 0, "Three verbs: `params`, `gradient`, `update`.", dtype="")
+def _verbs(subject: Subject) -> None:
+    for verb in ("params", "gradient", "update"):
+        require(callable(getattr(subject.backend, verb, None)), f"{verb} cannot be called")
+
+
+@check(
+    "manifest.declares",
+    0,
+    "What a backend can do beyond the three verbs, it declares.",
+    cases={name: (name, verb) for name, verb in VERBS.items()},
+    dtype="",
+)
+def _declares(subject: Subject, capability: str, verb: str) -> None:
+    if getattr(subject.capabilities, capability):
+        offered = callable(getattr(subject.backend, verb, None))
+        require(offered, f"{capability} is declared, but there is no {verb}")
+
+
+@check(
+    "manifest.functions",
+    0,
+    "`backend.ops` is a Namespace: array functions, with nn and random.",
+    cases={name: (name,) for name in ESSENTIAL},
+    dtype="",
+)
+def _functions(subject: Subject, name: str) -> None:
+    require(callable(getattr(subject.ops, name, None)), f"ops has no function {name}")
+
+
+@check("manifest.claims", 0, "A backend claims the arrays that its ops makes.")
+def _claims(subject: Subject) -> None:
+    made = type(subject.array([1.0]))
+    known = registry.claimants(made)
+    require(subject.name in known, f"it does not claim {made.__qualname__}", got=known)
+
+
+@check(
+    "manifest.dtype",
+    0,
+    "The declared dtypes are kept by `ops.asarray`.",
+    cases={name: (name,) for name in ("float16", "float32", "float64")},
+    dtype="",
+)
+def _dtype(subject: Subject, name: str) -> None:
+    if name in subject.capabilities.dtypes:
+        array = subject.array([0.5, 2.0], name)
+        require(str(array.dtype).endswith(name), "another dtype came out", got=str(array.dtype))
+        require_close(subject.host(array), np.array([0.5, 2.0]), "other numbers came out")
