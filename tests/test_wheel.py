@@ -17,6 +17,8 @@ PACKAGES = [
     "optshare_tape",
     "optshare_functional",
     "optshare_torch",
+    "optshare_jax",
+    "optshare_autograd",
 ]
 
 pytestmark = pytest.mark.slow
@@ -81,6 +83,8 @@ def test_the_wheel_has_the_entry_points_and_the_licence(wheel):
         "tape": "optshare_tape.plugin",
         "functional": "optshare_functional.plugin",
         "torch": "optshare_torch.plugin",
+        "jax": "optshare_jax.plugin",
+        "autograd": "optshare_autograd.plugin",
     }
     assert f"{folder}/licenses/LICENSE" in archive.namelist()
     metadata = archive.read(f"{folder}/METADATA").decode()
@@ -105,11 +109,19 @@ def test_the_first_code_of_the_readme_runs(python, tmp_path):
     run(python, "-W", "error", "first.py", cwd=tmp_path)
 
 
-def test_backends_lists_the_engines_and_why_torch_is_missing(python, tmp_path):
+def test_backends_lists_the_engines_and_why_the_frameworks_are_missing(python, tmp_path):
     said = run(python, "-m", "optshare", "backends", cwd=tmp_path)
     names = [line for line in said.splitlines() if not line.startswith(" ")]
-    assert names == ["tape", "functional", "torch"]
-    assert "unavailable: optshare-ad 0.1.0: ModuleNotFoundError: No module named 'torch'" in said
+    assert names == ["tape", "functional", "torch", "jax", "autograd"]
+    for name in ("torch", "jax", "autograd"):
+        reason = f"ModuleNotFoundError: No module named '{name}'"
+        assert f"unavailable: optshare-ad 0.1.0: {reason}" in said
+
+
+def test_the_kit_holds_an_engine_to_the_protocol_without_pytest(python, tmp_path):
+    said = run(python, "-m", "optshare", "conformance", "tape", cwd=tmp_path)
+    assert "failed" not in said
+    assert "level 7: 5 passed" in said
 
 
 def test_the_demo_without_its_extra_says_what_to_install(python, tmp_path):

@@ -1,5 +1,9 @@
 """Level 2: values and gradients of every function that the backend has, and the conventions."""
 
+# Lambdas that a check differentiates are not annotated, as those of users are not.
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 import warnings
@@ -183,7 +187,7 @@ def _plain(subject: Subject) -> None:
 @check("gradient.arguments", 2, "`gradient` calls `fn(*args)`.")
 def _arguments(subject: Subject) -> None:
     key, x = subject.parameter([1.0, 2.0]), subject.array([3.0, 4.0])
-    fn: Callable[..., Any] = lambda x, factor: subject.ops.sum(key.value * x) * factor  # noqa: E731 # a name for its type
+    fn = lambda x, factor: subject.ops.sum(key.value * x) * factor  # noqa: E731 # as users write it
     value, (g,) = subject.backend.gradient(fn, [key], x, 2.0)
     require_close(subject.host(value), np.array(22.0), "the value")
     require_close(subject.host(g), np.array([6.0, 8.0]), "the gradient")
@@ -225,7 +229,7 @@ def _scalar(subject: Subject) -> None:
 @check("dtype.float32", 2, DTYPE, dtype="float32")
 def _float32(subject: Subject) -> None:
     key = subject.parameter([0.5, 2.0], "float32")
-    fn: Callable[[], Any] = lambda: subject.ops.sum(2.5 * key.value**2 / 3 + 1)  # noqa: E731 # a name for its type
+    fn = lambda: subject.ops.sum(2.5 * key.value**2 / 3 + 1)  # noqa: E731 # as users write it
     value, (g,) = subject.backend.gradient(fn, [key])
     for name, array in (("value", value), ("gradient", g)):
         found = str(getattr(array, "dtype", type(array)))
@@ -262,7 +266,7 @@ def _mixed(subject: Subject) -> None:
 @check("frozen.pruned", 2, "A Parameter that is no key reads as a constant.")
 def _pruned(subject: Subject) -> None:
     key, other = subject.parameter([2.0]), subject.parameter([5.0])
-    fn: Callable[[], Any] = lambda: subject.ops.sum(key.value * other.value)  # noqa: E731 # a name for its type
+    fn = lambda: subject.ops.sum(key.value * other.value)  # noqa: E731 # as users write it
     _, found = subject.backend.gradient(fn, [key])
     require(len(found) == 1, "a gradient for what is no key", got=len(found), wanted=1)
     require_close(subject.host(found[0]), np.array([5.0]), "the gradient")

@@ -39,7 +39,7 @@ def _attributes(subject: Subject) -> None:
         __slots__ = ("weight",)
 
     inner = Slotted()
-    inner.weight = subject.parameter([1.0])  # pyright: ignore[reportAttributeAccessIssue] # made for the test
+    inner.weight = subject.parameter([1.0])
     model = SimpleNamespace(name="model", inner=inner, plain=3, nothing=None)
     require_equal([path for path, _ in _listed(subject, model)], ["inner.weight"], "other paths")
 

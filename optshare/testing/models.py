@@ -1,5 +1,9 @@
 """Level 5: layers and losses, written once, on this backend's arrays."""
 
+# Lambdas that a check differentiates are not annotated, as those of users are not.
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+
 from __future__ import annotations
 
 from collections.abc import Callable
