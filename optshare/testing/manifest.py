@@ -51,7 +51,7 @@ def _functions(subject: Subject, name: str) -> None:
 
 @check("manifest.claims", 0, "A backend claims the arrays that its ops makes.")
 def _claims(subject: Subject) -> None:
-    made: type[Any] = type(subject.array([1.0]))
+    made: Any = type(subject.array([1.0]))
     known = registry.claimants(made)
     require(subject.name in known, f"it does not claim {made.__qualname__}", got=known)
 

@@ -25,7 +25,7 @@ def _writes(subject: Subject) -> None:
 @check("update.kind", 3, "A Parameter keeps its engine, dtype and shape.")
 def _kind(subject: Subject) -> None:
     key = subject.parameter([1.0, 2.0])
-    kind: type[Any] = type(key.value)
+    kind: Any = type(key.value)
     dtype = key.dtype
     subject.backend.update(key, subject.array([3.0, 4.0]))
     require(type(key.value) is kind, "another type of array", got=type(key.value), wanted=kind)
