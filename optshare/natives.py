@@ -46,7 +46,10 @@ class Natives:
             return np.asarray(data, like.dtype)
         ops: Any = registry.owner(like).ops
         dtype = None if is_numpy(data) else like.dtype
-        return ops.asarray(np.asarray(data), dtype=dtype, device=like.device)
+        device = getattr(like, "device", None)
+        place = {} if device is None else {"device": device}
+        array = ops.asarray(np.asarray(data), **place)
+        return array if dtype is None or array.dtype == dtype else ops.astype(array, dtype)
 
 
 def _kind(thing: Any) -> type:

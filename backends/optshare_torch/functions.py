@@ -26,6 +26,20 @@ class Functions:
         return xp.asarray(x, dtype=dtype, device=device)
 
     @staticmethod
+    def clip(x: Any, min: Any = None, max: Any = None) -> Any:
+        """x between two bounds; at a bound the gradient is shared, where PyTorch gives it all."""
+        above = (
+            x
+            if min is None
+            else torch.maximum(x, torch.as_tensor(min, dtype=x.dtype, device=x.device))
+        )
+        return (
+            above
+            if max is None
+            else torch.minimum(above, torch.as_tensor(max, dtype=x.dtype, device=x.device))
+        )
+
+    @staticmethod
     def stop_gradient(x: Any) -> Any:
         """The tensor without its record."""
         return x.detach() if isinstance(x, torch.Tensor) else x

@@ -66,13 +66,15 @@ AT_KINKS = {
     "minimum": ("minimum", [[1.0, 2.0], [1.0, 0.0]], [[0.5, 0.0], [0.5, 1.0]]),
     "max": ("max", [[3.0, 1.0, 3.0]], [[0.5, 0.0, 0.5]]),
     "min": ("min", [[3.0, 1.0, 1.0]], [[0.0, 0.5, 0.5]]),
+    "clip": ("clip", [[-1.0, 0.0, 0.5, 1.0, 2.0]], [[0.0, 0.5, 1.0, 0.5, 0.0]], 0.0, 1.0),
 }
 
 
 @check("kink", 2, KINKS, cases=AT_KINKS)
-def _kink(subject: Subject, name: str, arrays: Any, wanted: Any) -> None:
+def _kink(subject: Subject, name: str, arrays: Any, wanted: Any, *options: float) -> None:
     subject.require_function(name)
-    _, *found = subject.gradients(_sum_of(name)(subject), *map(np.array, arrays))
+    function = _sum_of(name)(subject)
+    _, *found = subject.gradients(lambda *x: function(*x, *options), *map(np.array, arrays))
     for got, want in zip(found, wanted, strict=True):
         require_close(got, np.array(want), "the derivative at the kink is another")
 
@@ -101,6 +103,27 @@ def _summed(g: Any, shape: tuple[int, ...]) -> Any:
     g = g.sum(axis=tuple(range(g.ndim - len(shape))))
     stretched = tuple(i for i, n in enumerate(shape) if n == 1)
     return g.sum(axis=stretched, keepdims=True)
+
+
+@check("gradient.box_operators", 2, "A Parameter acts as its value under Python's operators.")
+def _operators(subject: Subject) -> None:
+    key = subject.parameter([[1.0, 2.0], [3.0, 4.0]])
+    x = np.array([[0.5, -1.0], [2.0, 0.25]])
+    given = subject.array(x)
+    fn = lambda x: subject.ops.sum(x @ key + (x * key - key) / 2)  # noqa: E731 # as users write it
+    value, (g,) = subject.backend.gradient(fn, [key], given)
+    w = np.array([[1.0, 2.0], [3.0, 4.0]])
+    require_close(subject.host(value), (x @ w + (x * w - w) / 2).sum(), "the value")
+    require_close(subject.host(g), x.T @ np.ones((2, 2)) + (x - 1) / 2, "the gradient")
+
+
+@check("gradient.tracked_box", 2, "A Parameter acts as its value beside a tracked array.")
+def _tracked_operators(subject: Subject) -> None:
+    key, other = subject.parameter([1.0, 2.0]), subject.parameter([3.0, 4.0])
+    fn = lambda: subject.ops.sum((key.value * 2) * other + (key.value - other))  # noqa: E731 # as users write it
+    _, (g, h) = subject.backend.gradient(fn, [key, other])
+    require_close(subject.host(g), np.array([7.0, 9.0]), "the gradient of the first")
+    require_close(subject.host(h), np.array([1.0, 3.0]), "the gradient of the second")
 
 
 @check("gradient.zero_axes", 2, "An array without axes is an array.")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from optshare import registry
 from optshare.testing.check import check, require, require_close, require_equal
-from optshare.testing.subject import Subject
+from optshare.testing.subject import Subject, kind_of
 
 ESSENTIAL = ("asarray", "ones_like", "zeros_like", "sum", "stop_gradient")
 VERBS = {"vjp": "vjp", "jit": "compiled", "accumulates_grad": "record"}
@@ -51,7 +49,7 @@ def _functions(subject: Subject, name: str) -> None:
 
 @check("manifest.claims", 0, "A backend claims the arrays that its ops makes.")
 def _claims(subject: Subject) -> None:
-    made: Any = type(subject.array([1.0]))
+    made = kind_of(subject.array([1.0]))
     known = registry.claimants(made)
     require(subject.name in known, f"it does not claim {made.__qualname__}", got=known)
 

@@ -13,6 +13,11 @@ from optshare.backend import Backend, Capabilities, seam_of
 from optshare.parameter import Parameter
 
 
+def kind_of(thing: Any) -> Any:
+    """The type of an engine's array."""
+    return thing.__class__
+
+
 class NotDeclared(Exception):  # noqa: N818 # no error: the check does not apply
     """A check asks for a function that the backend does not have."""
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from optshare.errors import OptshareError
 from optshare.optimizer import Optimizer
 from optshare.rules import SGD
 from optshare.testing.check import Mismatch, check, require, require_close
-from optshare.testing.subject import Subject
+from optshare.testing.subject import Subject, kind_of
 
 UPDATE = "`update` writes a new value back. It knows no rule."
 
@@ -22,10 +20,19 @@ def _writes(subject: Subject) -> None:
     require_close(subject.host(key.value), np.array([3.0, 4.0]), "the value was not written")
 
 
+@check("update.assigned", 3, "`p.value = ...` takes Python numbers, as the engine's array.")
+def _assigned(subject: Subject) -> None:
+    key = subject.parameter([1.0, 2.0])
+    kind = kind_of(key.value)
+    key.value = [3.0, 4.0]
+    require(type(key.value) is kind, "another type of array", got=type(key.value), wanted=kind)
+    require_close(subject.host(key.value), np.array([3.0, 4.0]), "the value was not written")
+
+
 @check("update.kind", 3, "A Parameter keeps its engine, dtype and shape.")
 def _kind(subject: Subject) -> None:
     key = subject.parameter([1.0, 2.0])
-    kind: Any = type(key.value)
+    kind = kind_of(key.value)
     dtype = key.dtype
     subject.backend.update(key, subject.array([3.0, 4.0]))
     require(type(key.value) is kind, "another type of array", got=type(key.value), wanted=kind)

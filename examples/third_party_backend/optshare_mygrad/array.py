@@ -2,11 +2,14 @@
 
 import mygrad as mg
 import numpy as np
+
 from optshare.extend import Box
 
 
 class Array(mg.Tensor):
     """A tensor whose operators read Parameters, and keep its dtype beside Python's numbers."""
+
+    device = "cpu"  # the Array API's attribute, by which p.value = [1.0, 2.0] finds its place
 
     @classmethod
     def _op(cls, Op, *operands, **options):  # noqa: N803 (MyGrad's name)

@@ -4,11 +4,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 import mygrad as mg
-from optshare.extend import BaseBackend, FreedRecordError
 
+from optshare.extend import BaseBackend, FreedRecordError
 from optshare_mygrad.array import Array, array, constant, plain
 from optshare_mygrad.functions import ops
 
+# It makes the arrays of a living graph read-only, by counts that two threads can spoil.
+mg.turn_memory_guarding_off()
 inside = ContextVar("inside", default=False)
 
 
@@ -20,9 +22,9 @@ class MyGradBackend(BaseBackend):
 
     def vjp(self, fn, *arrays):
         """The value of a function and its pullback, which can be called once."""
-        leaves = [Array(plain(each), constant=False) for each in arrays]  # copies: it locks memory
+        leaves = [Array(plain(each), constant=False, copy=False) for each in arrays]
         with self.first_order():
-            output = fn(*(array(mg.positive(each)) for each in leaves))  # in-place writes stay off
+            output = fn(*(array(mg.positive(each)) for each in leaves))  # copies it may write into
         if not isinstance(output, mg.Tensor):
             return output, lambda g: [None] * len(arrays)
         unused = [output]
@@ -49,6 +51,10 @@ class MyGradBackend(BaseBackend):
     def detacher(self):
         """Constants of tensors; NumPy's arrays stay what they are."""
         return lambda x: constant(x) if isinstance(x, mg.Tensor) else x
+
+    def outside(self, array):
+        """A user's own tensor reads as a constant, which MyGrad does not follow."""
+        return array if isinstance(array, Array) else constant(array)
 
     def host_view(self, array):
         """The memory behind a tensor."""

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import mygrad as mg
 import numpy as np
 from mygrad.operation_base import BinaryUfunc, Operation
-from optshare.extend import complete
 
+from optshare.extend import complete
 from optshare_mygrad.array import Array, array, constant, plain, weak
 
 
@@ -106,8 +106,11 @@ def spread(function, x, *, axis=None, correction=0.0, keepdims=False):
     return array(function(x, axis=axis, ddof=correction, keepdims=keepdims))
 
 
-def cumulative_sum(x, *, axis=None):
-    return array(mg.cumsum(x, axis=0 if axis is None else axis))
+def cumulative_sum(x, *, axis=None, include_initial=False):
+    axis = 0 if axis is None else axis
+    z = array(mg.cumsum(x, axis=axis))
+    start = [0 * take(z, np.array([0]), axis=axis)] if include_initial else []
+    return ops.concat([*start, z], axis=axis)
 
 
 def joined(function, arrays, *, axis=0):
@@ -129,22 +132,6 @@ def take_along_axis(x, indices, *, axis=-1):
     return tensor(x)[tuple(grid)]
 
 
-def tensordot(x, y, *, axes=2):
-    n = axes if isinstance(axes, int) else None
-    left = range(x.ndim - n, x.ndim) if n is not None else [i % x.ndim for i in axes[0]]
-    right = range(n) if n is not None else [i % y.ndim for i in axes[1]]
-    free, rest = ([i for i in range(a.ndim) if i not in u] for a, u in ((x, left), (y, right)))
-    size = int(np.prod([x.shape[i] for i in left]))
-    rows = mg.transpose(x, (*free, *left)).reshape(-1, size)
-    columns = mg.transpose(y, (*right, *rest)).reshape(size, -1)
-    shape = (*(x.shape[i] for i in free), *(y.shape[i] for i in rest))
-    return array(mg.reshape(rows @ columns, shape))
-
-
-def vecdot(x, y, *, axis=-1):
-    return array(mg.sum(tensor(x) * y, axis=axis))
-
-
 def asarray(x, *, dtype=None, device=None):
     if device not in (None, "cpu"):
         raise ValueError("MyGrad computes on the host")
@@ -153,14 +140,16 @@ def asarray(x, *, dtype=None, device=None):
 
 def tensor(x):
     """Any array as an Array."""
-    return x if isinstance(x, Array) else array(x) if isinstance(x, mg.Tensor) else constant(x)
+    if isinstance(x, mg.Tensor):
+        return x if isinstance(x, Array) else array(mg.positive(x))
+    return constant(x)
 
 
 def astype(x, dtype):
     return array(mg.execute_op(Cast, x, op_args=(dtype,)))
 
 
-OTHERWISE = {
+RENAMED = {
     "acos": "arccos",
     "acosh": "arccosh",
     "asin": "arcsin",
@@ -173,19 +162,19 @@ OTHERWISE = {
 ELEMENTWISE = """
     abs acos acosh add asin asinh atan atan2 atanh cos cosh divide exp expm1 log log10 log1p log2
     logaddexp multiply negative positive pow reciprocal sin sinh sqrt square subtract tan tanh
-""".split()
-SHAPED = "sum mean prod broadcast_to expand_dims reshape roll squeeze".split()
+"""
+SHAPED = "sum mean prod broadcast_to expand_dims roll squeeze"
 FIXED = """
     all any argmax argmin ceil equal floor greater greater_equal isfinite isinf isnan less
     less_equal logical_and logical_not logical_or not_equal round sign trunc
     ones_like zeros_like full_like
-""".split()
+"""
 
 ops = complete(
     SimpleNamespace(
-        **{name: elementwise(getattr(mg, OTHERWISE.get(name, name))) for name in ELEMENTWISE},
-        **{name: shaped(getattr(mg, name)) for name in SHAPED},
-        **{name: fixed(getattr(np, name)) for name in FIXED},
+        **{name: elementwise(getattr(mg, RENAMED.get(name, name))) for name in ELEMENTWISE.split()},
+        **{name: shaped(getattr(mg, name)) for name in SHAPED.split()},
+        **{name: fixed(getattr(np, name)) for name in FIXED.split()},
         max=partial(extreme, np.max),
         min=partial(extreme, np.min),
         maximum=custom(Maximum),
@@ -194,6 +183,7 @@ ops = complete(
         var=partial(spread, mg.var),
         concat=partial(joined, mg.concatenate),
         stack=partial(joined, mg.stack),
+        reshape=lambda x, shape: array(mg.reshape(x, shape)),
         permute_dims=shaped(mg.transpose),
         matrix_transpose=shaped(partial(mg.swapaxes, axis1=-1, axis2=-2)),
         matmul=elementwise(mg.matmul),
@@ -205,8 +195,6 @@ ops = complete(
         flip=flip,
         take=take,
         take_along_axis=take_along_axis,
-        tensordot=tensordot,
-        vecdot=vecdot,
         asarray=asarray,
         astype=astype,
     )

@@ -1,0 +1,74 @@
+"""A stranger's distribution, in an environment of its own, held to the protocol."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+STRANGER = ROOT / "examples" / "third_party_backend"
+
+pytestmark = pytest.mark.slow
+
+
+def run(*command, cwd):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL"))}
+    ran = subprocess.run(
+        list(map(str, command)),
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory):
+    """The interpreter of an environment that holds optshare, the stranger and pytest."""
+    folder = tmp_path_factory.mktemp("stranger")
+    run(sys.executable, "-m", "venv", folder / "venv", cwd=folder)
+    interpreter = folder / "venv" / "bin" / "python"
+    install = (interpreter, "-m", "pip", "install", "--quiet")
+    run(*install, ROOT, STRANGER, "pytest", cwd=folder)
+    return interpreter
+
+
+def test_a_strangers_backend_passes_what_it_declares(python, tmp_path):
+    path = tmp_path / "outcomes.json"
+    run(python, "-m", "optshare", "conformance", "mygrad", "--json", path, cwd=tmp_path)
+    found = json.loads(path.read_text())
+    passed = [each["id"] for each in found["checks"] if each["status"] == "passed"]
+    others = {each["id"]: each["reason"] for each in found["checks"] if each["id"] not in passed}
+    assert len(passed) > 150
+    assert set(others) <= {
+        "gradient.hypot",
+        "gradient.tensordot",
+        "gradient.vecdot",
+        "order.mixed",
+        "order.second",
+    }
+    assert others["order.second"] == "higher_order is not declared"
+
+
+def test_its_two_lines_of_test_run_with_pytest(python, tmp_path):
+    said = run(
+        python, "-m", "pytest", "-q", STRANGER / "tests", "-p", "no:cacheprovider", cwd=tmp_path
+    )
+    assert " passed" in said
+    assert "failed" not in said
+
+
+def test_its_demo_trains_as_the_tape_does(python, tmp_path):
+    run(python, STRANGER / "demo.py", cwd=tmp_path)
+
+
+def test_optshare_knows_nothing_of_it():
+    for folder in ("optshare", "backends"):
+        for path in (ROOT / folder).rglob("*.py"):
+            assert "mygrad" not in path.read_text()
