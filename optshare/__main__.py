@@ -77,6 +77,8 @@ def conformance(backend: str, level: int, path: Path | None) -> int:
     from optshare.testing import report, suite  # noqa: PLC0415 # only this command needs it
 
     registry.load(backend)
+    if path is not None and not path.resolve().parent.is_dir():
+        raise OptshareError(f"there is no folder for {path}")
     outcomes = suite.Run(backend).outcomes(level)
     print(report.summary(backend, outcomes))
     if path is not None:

@@ -11,6 +11,16 @@ from optshare.backend import Capabilities
 PROTOCOL = "2026.1"
 """The version of the protocol, and of the conformance suite that holds backends to it."""
 
+
+def version(text: str) -> tuple[int, ...]:
+    """A version of the protocol as numbers, which compare; raises `ValueError` for other text.
+
+    >>> version("2026.10") > version("2026.9")
+    True
+    """
+    return tuple(map(int, text.split(".")))
+
+
 hookspec = pluggy.HookspecMarker("optshare")
 hookimpl = pluggy.HookimplMarker("optshare")
 

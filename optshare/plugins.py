@@ -11,7 +11,7 @@ import pluggy
 from optshare import hookspecs
 from optshare.backend import Backend, Capabilities
 from optshare.errors import BackendError
-from optshare.hookspecs import PROTOCOL, BackendDescription
+from optshare.hookspecs import PROTOCOL, BackendDescription, version
 from optshare.narrowing import is_sequence
 
 if TYPE_CHECKING:
@@ -118,12 +118,29 @@ def _checked(description: Any) -> BackendDescription:
         types: Any = getattr(description, name)
         if not is_sequence(types) or not all(isinstance(each, str) for each in types):
             raise BackendError(f"{name} must be a tuple of dotted strings, not {types!r}")
-    if description.conformance > PROTOCOL:
+    _require_reasons(description.expected_failures)
+    try:
+        newer = version(description.conformance) > version(PROTOCOL)
+    except ValueError as error:
+        raise BackendError(
+            f"conformance of its description is {description.conformance!r}, no version such as "
+            f"{PROTOCOL!r}"
+        ) from error
+    if newer:
         raise BackendError(
             f"it is written for protocol {description.conformance}, this optshare has {PROTOCOL}; "
             f"upgrade optshare-ad"
         )
     return description
+
+
+def _require_reasons(expected: dict[Any, Any]) -> None:
+    for each, reason in expected.items():
+        if not (isinstance(each, str) and isinstance(reason, str) and reason):
+            raise BackendError(
+                f"expected_failures of its description has {each!r}: {reason!r}; it takes the id "
+                f"of a check, and the reason as text"
+            )
 
 
 def _origin(entry: metadata.EntryPoint) -> str:

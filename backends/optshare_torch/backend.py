@@ -63,7 +63,7 @@ class TorchBackend(BaseBackend):
                     f"the loss depends on none of the {len(keys)} parameters it was "
                     f"differentiated for; does it use this module, outside of no_grad?"
                 )
-            return here.detach(value), list(found)
+            return _apart(here.detach(value), inputs), list(found)
 
     def vjp(self, fn: Callable[..., Any], *arrays: Any) -> tuple[Any, Pullback]:
         """The value of `fn(*arrays)` and its pullback.
@@ -90,7 +90,7 @@ class TorchBackend(BaseBackend):
             pulled = iter(_pulled(output, tracked, g, nested))
             return [next(pulled) if leaf.requires_grad else None for leaf in leaves]
 
-        return output if nested else output.detach(), pullback
+        return output if nested else _apart(output.detach(), leaves), pullback
 
     def detacher(self) -> Callable[[Any], Any]:
         """Strips the record of a tensor; nothing, inside another differentiation."""
@@ -213,6 +213,15 @@ def _leaf(array: torch.Tensor) -> torch.Tensor:
 def _pulled(output: Any, leaves: Any, g: Any, nested: bool) -> Sequence[Any]:
     pull: Any = torch.autograd.grad  # half annotated
     return pull(output, leaves, g, allow_unused=True, retain_graph=nested, create_graph=nested)
+
+
+def _apart(value: Any, inputs: Sequence[Any]) -> Any:
+    """A value that keeps its numbers when an input is written: a copy, if it shares memory."""
+    if not isinstance(value, torch.Tensor):
+        return value
+    place = value.untyped_storage().data_ptr()
+    shares = any(each.untyped_storage().data_ptr() == place for each in inputs)
+    return value.clone() if shares else value
 
 
 def _itself(array: Any) -> Any:

@@ -38,6 +38,7 @@ class Check:
         needs: the capabilities without which it does not apply.
         dtype: which dtype must be declared for it to apply.
         since: the version of the suite that it came with.
+        after: the id of a check without which this one says nothing.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Check:
     needs: tuple[str, ...] = ()
     dtype: str = "float64"
     since: str = VERSION
+    after: str = ""
 
     def __call__(self, subject: Subject) -> None:
         """Run it; raises `Mismatch`, or whatever the backend raises."""
@@ -70,8 +72,9 @@ def check(
     cases: dict[str, tuple[Any, ...]] | None = None,
     needs: tuple[str, ...] = (),
     dtype: str = "float64",
+    after: str = "",
 ) -> Callable[[Body], Body]:
-    """Make a function a check or, with `cases`, one check for each."""
+    """Make a function a check or, with `cases`, one for each, after the case of that name."""
 
     def register(body: Body) -> Body:
         for name, arguments in (cases or {"": ()}).items():
@@ -86,6 +89,7 @@ def check(
                 arguments=arguments,
                 needs=needs,
                 dtype=dtype,
+                after=f"{after}.{name}" if f"{after}.{name}" in CHECKS else after,
             )
         return body
 
@@ -105,11 +109,13 @@ def require_equal(got: Any, wanted: Any, what: str) -> None:
 
 def require_close(got: Any, wanted: Any, what: str, rtol: float = 1e-12, program: str = "") -> None:
     """Raise `Mismatch` unless arrays have one shape and agree, relative to the largest element."""
+    if got is None:
+        raise Mismatch(f"{what}: absent", got, wanted, program)
     got, wanted = np.asarray(got), np.asarray(wanted)
     if got.shape != wanted.shape:
         raise Mismatch(f"{what}: shape {got.shape} instead of {wanted.shape}", got, wanted, program)
     scale = float(np.max(np.abs(wanted[np.isfinite(wanted)]), initial=0.0)) or 1.0
-    with np.errstate(invalid="ignore"):
+    with np.errstate(all="ignore"):
         apart = np.abs(got - wanted) > rtol * scale
     same = (got == wanted) | (np.isnan(got) & np.isnan(wanted))
     if np.any((apart | ~np.isfinite(got) | ~np.isfinite(wanted)) & ~same):
@@ -117,9 +123,21 @@ def require_close(got: Any, wanted: Any, what: str, rtol: float = 1e-12, program
 
 
 def ulps(got: Any, wanted: Any) -> float | None:
-    """The largest difference in units of the last place of the wanted numbers."""
-    one, other = np.asarray(got), np.asarray(wanted)
-    if one.shape != other.shape or other.dtype.kind != "f" or not other.size:
+    """The largest difference in units of the last place of the wanted numbers.
+
+    `None` where they are not arrays of floating numbers of one shape, or none of
+    them is finite.
+
+    >>> ulps(1.0 + 2**-51, 1.0)
+    2.0
+    """
+    try:
+        one, other = np.asarray(got), np.asarray(wanted)
+    except (TypeError, ValueError):  # no arrays
+        return None
+    if one.dtype.kind != "f" or other.dtype.kind != "f" or one.shape != other.shape:
         return None
     with np.errstate(all="ignore"):
-        return float(np.nanmax(np.abs(one - other) / np.spacing(np.abs(other))))
+        apart = np.abs(one - other) / np.spacing(np.abs(other))
+    finite = apart[np.isfinite(apart)]
+    return float(finite.max()) if finite.size else None

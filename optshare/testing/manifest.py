@@ -5,11 +5,28 @@ from __future__ import annotations
 import numpy as np
 
 from optshare import registry
-from optshare.testing.check import check, require, require_close, require_equal
+from optshare.backend import BaseBackend
+from optshare.testing.check import CHECKS, check, require, require_close, require_equal
 from optshare.testing.subject import Subject, kind_of
 
 ESSENTIAL = ("asarray", "ones_like", "zeros_like", "sum", "stop_gradient")
 VERBS = {"vjp": "vjp", "jit": "compiled", "accumulates_grad": "record"}
+
+
+@check("manifest.loads", 0, "A backend loads, or its plugin is listed with the reason.", dtype="")
+def _loads(subject: Subject) -> None:
+    """Nothing more: there is a subject."""
+
+
+@check("manifest.expectations", 0, "An expected failure names a check of the suite.", dtype="")
+def _expectations(subject: Subject) -> None:
+    unknown = unknown_expectations(subject.name)
+    require(not unknown, f"no checks are called {', '.join(unknown)}", got=unknown, wanted=[])
+
+
+def unknown_expectations(name: str) -> list[str]:
+    """The ids among a backend's expected failures that are no checks."""
+    return [each for each in registry.descriptions()[name].expected_failures if each not in CHECKS]
 
 
 @check("manifest.name", 0, "`backend.name` is the name in the description.", dtype="")
@@ -32,8 +49,14 @@ def _verbs(subject: Subject) -> None:
 )
 def _declares(subject: Subject, capability: str, verb: str) -> None:
     if getattr(subject.capabilities, capability):
-        offered = callable(getattr(subject.backend, verb, None))
-        require(offered, f"{capability} is declared, but there is no {verb}")
+        offered = getattr(kind_of(subject.backend), verb, None)
+        there = callable(offered) and offered is not getattr(BaseBackend, verb)
+        require(there, f"{capability} is declared, but there is no {verb}")
+
+
+@check("manifest.dtypes", 0, "A backend declares at least one dtype.", dtype="")
+def _dtypes(subject: Subject) -> None:
+    require(subject.capabilities.dtypes, "no dtype is declared, so nearly nothing is checked")
 
 
 @check(

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import inspect
 import textwrap
+import traceback
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from optshare.testing.check import Mismatch, ulps
+from optshare.testing.scenarios import Row, program
 from optshare.testing.suite import LAST, Outcome, Run, counted
 
-GROUPS = (
-    "manifest", "params", "gradient", "kink", "broadcasting", "absent", "error", "dtype", "order",
-    "frozen", "update", "rule", "layer", "activation", "loss", "state", "robust",
-)  # fmt: skip
-"""The columns of the table: the first word of an id."""
+LONGEST = 300
+"""How much of an array a report shows."""
 
 
 def failure(name: str, outcome: Outcome) -> str:
@@ -26,16 +25,20 @@ def failure(name: str, outcome: Outcome) -> str:
         f"the protocol: {check.paragraph}",
         f"found:        {outcome.reason}",
     ]
-    if isinstance(error, Mismatch):
+    if isinstance(error, Mismatch) and (error.got is not None or error.wanted is not None):
         lines += [f"got:          {_shown(error.got)}", f"wanted:       {_shown(error.wanted)}"]
         apart = ulps(error.got, error.wanted)
         lines += [] if apart is None else [f"difference:   {apart:.3g} ulp"]
+    if error is not None and not isinstance(error, Mismatch):
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        lines.append(f"raised in:    {last.filename}:{last.lineno}, {last.name}")
     lines += ["to reproduce:", textwrap.indent(_program(name, outcome), "    ")]
     return "\n".join(lines)
 
 
 def _shown(thing: Any) -> str:
-    return textwrap.shorten(repr(thing), 300)
+    text = " ".join(repr(thing).split())
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
 
 
 def _program(name: str, outcome: Outcome) -> str:
@@ -43,8 +46,11 @@ def _program(name: str, outcome: Outcome) -> str:
     check, error = outcome.check, outcome.error
     if isinstance(error, Mismatch) and error.program:
         return error.program
+    if check.arguments and isinstance(check.arguments[0], Row):
+        return program(name, check.arguments[0])
     head = f"from optshare.testing import CHECKS, Subject\nCHECKS[{check.id!r}](Subject({name!r}))"
-    return f"{head}\n\n# which is\n{inspect.getsource(check.body).strip()}"
+    source = textwrap.indent(inspect.getsource(check.body).strip(), "# ", lambda line: True)
+    return f"{head}\n\n# which is\n{source}"
 
 
 def summary(name: str, outcomes: Sequence[Outcome]) -> str:
@@ -84,7 +90,8 @@ def table(runs: Sequence[Run]) -> str:
     """Backend by group of checks, in Markdown: how many passed, skipped, failed as expected."""
     head = ["checks", *(f"`{run.name}`" for run in runs)]
     lines = ["| " + " | ".join(head) + " |", "| " + " | ".join("---" for _ in head) + " |"]
-    for group in GROUPS:
+    groups = dict.fromkeys(_group(each) for each in runs[0].outcomes())
+    for group in groups:
         cells = [_cell([o for o in run.outcomes() if _group(o) == group]) for run in runs]
         lines.append("| " + " | ".join([f"`{group}`", *cells]) + " |")
     reasons = [

@@ -9,15 +9,18 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from optshare.overlay import current, recording
+from optshare.parameter import Buffer
 from optshare.testing.check import Mismatch, check, require, require_close
 from optshare.testing.subject import Subject
 
 REBUILDS = 1000
+DEPTH = 3000
 
 
 class _Stopped(Exception):  # noqa: N818 # not an error of anything
@@ -43,6 +46,19 @@ def _exception(subject: Subject) -> None:
     require(current() is outside and not recording(), "a differentiation is still going on")
     _, (g,) = subject.backend.gradient(lambda: subject.ops.sum(key.value * key.value), [key])
     require_close(subject.host(g), np.array([2.0, 4.0]), "the next gradient is wrong")
+
+
+@check("robust.exception_buffers", 7, "An exception in the function discards written Buffers.")
+def _exception_buffers(subject: Subject) -> None:
+    key, mean = subject.parameter([1.0]), Buffer(subject.array([5.0]))
+
+    def stops() -> Any:
+        mean.value = mean.value + key.value
+        raise _Stopped
+
+    with suppress(_Stopped):
+        subject.backend.gradient(stops, [key])
+    require_close(subject.host(mean.value), np.array([5.0]), "the Buffer was written")
 
 
 @check("robust.threads", 7, "Threads do not see each other's differentiations.")
@@ -86,6 +102,21 @@ def _memory(subject: Subject) -> None:
     gc.collect()
     kept = sum(each() is not None for each in alive)
     require(kept <= 1, f"{kept} of {REBUILDS} Parameters are still alive", got=kept, wanted=0)
+
+
+@check("robust.deep", 7, "A chain of operations may be longer than Python's recursion.")
+def _deep(subject: Subject) -> None:
+    key = subject.parameter([1.0])
+
+    def chain() -> Any:
+        x = key.value
+        for _ in range(DEPTH):
+            x = x + 1
+        return subject.ops.sum(x * 2)
+
+    value, (g,) = subject.backend.gradient(chain, [key])
+    require_close(subject.host(value), np.array(2.0 * (DEPTH + 1)), "the value")
+    require_close(subject.host(g), np.array([2.0]), "the gradient")
 
 
 @check("robust.inputs", 7, "No input is mutated.")

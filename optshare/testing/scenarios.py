@@ -66,7 +66,9 @@ ELEMENTWISE = {
     "tan": Row("ops.tan(x)", "U", ("1 / np.cos(x) ** 2",)),
     "tanh": Row("ops.tanh(x)", "R", ("1 - np.tanh(x) ** 2",)),
     "where": Row("ops.where(x > 0.25, x, y)", "RR", ("1.0 * (x > 0.25)", "1.0 * (x <= 0.25)")),
+    "astype": Row("ops.astype(x, x.dtype)", "R", ("np.ones_like(x)",)),
     "operators": Row("(-x + 2) * y / 3 - x**2", "RR", ("-y / 3 - 2 * x", "(2 - x) / 3")),
+    "fan_out": Row("(2 * x) * (x + y)", "RR", ("4 * x + 2 * y", "2 * x")),
     "nn.relu": Row("ops.nn.relu(x)", "R", (RELU,)),
     "nn.leaky_relu": Row("ops.nn.leaky_relu(x, 0.1)", "R", ("np.where(x > 0, 1.0, 0.1)",)),
     "nn.elu": Row("ops.nn.elu(x)", "R", ("np.where(x > 0, 1.0, np.exp(np.minimum(x, 0)))",)),
@@ -80,6 +82,9 @@ ELEMENTWISE = {
 
 STRUCTURAL = {
     "sum": Row("ops.sum(x, axis=1)", "R"),
+    "sum_keepdims": Row("ops.sum(x, axis=1, keepdims=True)", "R"),
+    "sum_axes": Row("ops.sum(ops.expand_dims(x, axis=1) * y, axis=(0, 1))", "RR"),
+    "mean_last": Row("ops.mean(x, axis=-1)", "R"),
     "mean": Row("ops.mean(x, axis=0, keepdims=True)", "R"),
     "max": Row("ops.max(x, axis=1)", "R"),
     "min": Row("ops.min(x, axis=0)", "R"),
@@ -102,15 +107,16 @@ STRUCTURAL = {
     "take_along_axis": Row(
         "ops.take_along_axis(x, ops.asarray(np.array([[0], [2], [2]])), axis=1)", "R"
     ),
-    "matmul": Row("ops.matmul(x, ops.matrix_transpose(y))", "RR"),
-    "tensordot": Row("ops.tensordot(x, ops.matrix_transpose(y), axes=1)", "RR"),
+    "matmul": Row("ops.matmul(x, y)", "RT"),
+    "tensordot": Row("ops.tensordot(x, y, axes=1)", "RT"),
     "vecdot": Row("ops.vecdot(x, y)", "RR"),
     "index": Row("x[1, 1:]", "R"),
     "nn.softmax": Row("ops.nn.softmax(x)", "R"),
     "nn.log_softmax": Row("ops.nn.log_softmax(x)", "R"),
 }
 
-DOMAINS = {"R": (-2.0, 2.0), "P": (0.5, 2.0), "U": (-0.9, 0.9), "G": (1.2, 3.0)}
+DOMAINS = {"R": (-2.0, 2.0), "P": (0.5, 2.0), "U": (-0.9, 0.9), "G": (1.2, 3.0), "T": (-2.0, 2.0)}
+"""The numbers of an array: real, positive, within one, greater than one; real and transposed."""
 SHAPE = (3, 4)
 
 _reference: Any = complete(np)
@@ -119,7 +125,10 @@ _reference: Any = complete(np)
 def inputs(row: Row, shape: tuple[int, ...] = SHAPE) -> list[Any]:
     """Arrays in the domains of a row, always the same."""
     rng = np.random.default_rng(0)
-    return [rng.uniform(*DOMAINS[each], shape) for each in row.domains]
+    shapes = (shape[::-1] if each == "T" else shape for each in row.domains)
+    return [
+        rng.uniform(*DOMAINS[each], size) for each, size in zip(row.domains, shapes, strict=True)
+    ]
 
 
 def evaluated(expression: str, ops: Any, arrays: Sequence[Any]) -> Any:
@@ -153,6 +162,12 @@ def _difference(row: Row, arrays: Sequence[Any], weights: Any, place: int) -> An
     return found
 
 
+def weights_of(row: Row) -> Any:
+    """What the elements of the value are multiplied with before they are summed."""
+    shape: tuple[int, ...] = value_of(row, inputs(row)).shape
+    return np.random.default_rng(1).normal(size=shape)
+
+
 def names_used(row: Row) -> list[str]:
     """The functions of `ops` that an expression calls."""
     return [each.partition("(")[0] for each in row.expression.split("ops.")[1:]]
@@ -160,20 +175,26 @@ def names_used(row: Row) -> list[str]:
 
 def program(name: str, row: Row) -> str:
     """The smallest program that shows what a scenario asks."""
-    keys = ", ".join("xy"[: len(row.domains)])
-    lines = [
-        "import numpy as np",
-        "from optshare import Parameter, registry",
-        "from optshare.testing.scenarios import ALL, inputs",
-        f"backend = registry.load({name!r})",
-        "ops = backend.ops",
-        f"arrays = inputs(ALL[{_name_of(row)!r}])",
-        "keys = [Parameter(ops.asarray(each)) for each in arrays]",
-        f"def fn():\n    {keys}{',' if len(row.domains) == 1 else ''} = (k.value for k in keys)",
-        f"    return ops.sum({row.expression})",
-        "print(backend.gradient(fn, keys))",
-    ]
-    return "\n".join(lines)
+    names = "x, y" if len(row.domains) == 2 else "x,"
+    return f"""\
+import math
+import numpy as np
+from optshare import Parameter, registry
+from optshare.testing.scenarios import ALL, gradients_of, inputs, value_of, weights_of
+
+np.set_printoptions(precision=17)
+backend = registry.load({name!r})
+ops = backend.ops
+row = ALL[{_name_of(row)!r}]
+arrays, weights = inputs(row), weights_of(row)
+keys = [Parameter(ops.asarray(each)) for each in arrays]
+
+def fn():
+    {names} = (key.value for key in keys)
+    return ops.sum(({row.expression}) * ops.asarray(weights))
+
+print("got", backend.gradient(fn, keys))
+print("wanted", (value_of(row, arrays) * weights).sum(), gradients_of(row, arrays, weights))"""
 
 
 ALL = {**ELEMENTWISE, **STRUCTURAL}

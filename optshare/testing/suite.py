@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from optshare import registry
-from optshare.errors import OptshareError
-from optshare.hookspecs import BackendDescription
+from optshare.errors import MissingFunctionError, OptshareError
+from optshare.hookspecs import BackendDescription, version
+from optshare.plugins import said
 from optshare.testing import (
+    conventions,
     gradients,
     identity,
     manifest,
@@ -20,10 +22,23 @@ from optshare.testing import (
     updates,
 )
 from optshare.testing.check import CHECKS, Check
+from optshare.testing.manifest import unknown_expectations
 from optshare.testing.subject import NotDeclared, Subject
 
-MODULES = manifest, identity, gradients, updates, trajectories, models, saving, robustness
-"""Where the checks are defined, one module for each level."""
+__all__ = ["LAST", "NEEDS", "Outcome", "Run", "checks", "counted", "unknown_expectations"]
+
+MODULES = (
+    manifest,
+    identity,
+    gradients,
+    conventions,
+    updates,
+    trajectories,
+    models,
+    saving,
+    robustness,
+)
+"""Where the checks are defined, level after level."""
 
 NEEDS: dict[int, tuple[int, ...]] = {
     0: (), 1: (0,), 2: (1,), 3: (1,), 4: (2, 3), 5: (2,), 6: (4,), 7: (2, 3),
@@ -31,6 +46,7 @@ NEEDS: dict[int, tuple[int, ...]] = {
 """The levels without which one says nothing."""
 
 LAST = max(NEEDS)
+FIRST = "manifest.loads"
 Status = Literal["passed", "failed", "skipped", "blocked", "expected failure"]
 
 
@@ -69,7 +85,7 @@ class Run:
     def outcome(self, check: Check) -> Outcome:
         """What becomes of a check, after those of the levels that it needs."""
         if check.id not in self._outcomes:
-            blocker = self._blocker(check.level)
+            blocker = self._blocker(check.level) or self._before(check)
             self._outcomes[check.id] = (
                 Outcome(check, "blocked", f"blocked by {blocker.id}")
                 if blocker is not None
@@ -77,25 +93,40 @@ class Run:
             )
         return self._outcomes[check.id]
 
+    def _before(self, check: Check) -> Check | None:
+        """The check after which this one comes, if it failed, expected or not."""
+        before = CHECKS.get(check.after)
+        if before is None:
+            return None
+        expected = self.outcome(before).status == "expected failure"
+        return before if expected or self._hinders(before) else None
+
     def _blocker(self, level: int) -> Check | None:
         """The first failed check of a level that this one needs."""
         if level not in self._blocking:
             below = [each for each in checks(level) if each.level in NEEDS[level]]
-            hindered = (each for each in below if self.outcome(each).status == "failed")
+            hindered = (each for each in below if self._hinders(each))
             deeper = (self._blocker(each) for each in NEEDS[level])
             self._blocking[level] = next(hindered, next((b for b in deeper if b), None))
         return self._blocking[level]
+
+    def _hinders(self, check: Check) -> bool:
+        """Whether a check failed; one that passes against its expectation hinders nothing."""
+        outcome = self.outcome(check)
+        return outcome.status == "failed" and outcome.error is not None
 
     def _ran(self, check: Check) -> Outcome:
         try:
             subject = self._loaded()
         except OptshareError as error:
+            if check.id != FIRST:
+                return Outcome(check, "blocked", f"blocked by {FIRST}")
             return Outcome(check, "failed", str(error), error)
         found = self._tried(check, subject)
         missing = _undeclared(check, subject)
         if missing:
             note = ", but it works" if found.status == "passed" else ""
-            return Outcome(check, "skipped", f"{missing} is not declared{note}")
+            return Outcome(check, "skipped", f"{missing}{note}")
         return self._as_expected(found)
 
     def _loaded(self) -> Subject:
@@ -107,10 +138,10 @@ class Run:
     def _tried(check: Check, subject: Subject) -> Outcome:
         try:
             check(subject)
-        except NotDeclared as absent:
+        except (NotDeclared, MissingFunctionError) as absent:
             return Outcome(check, "skipped", str(absent))
-        except Exception as error:  # whatever a stranger's backend raises
-            return Outcome(check, "failed", f"{type(error).__name__}: {error}", error)
+        except (Exception, SystemExit) as error:  # whatever a stranger's backend raises
+            return Outcome(check, "failed", said(error), error)
         return Outcome(check, "passed")
 
     def _as_expected(self, found: Outcome) -> Outcome:
@@ -127,18 +158,14 @@ class Run:
 
 
 def _undeclared(check: Check, subject: Subject) -> str:
-    """What a check needs that the backend does not declare."""
-    if check.since > registry.descriptions()[subject.name].conformance:
-        return f"version {check.since} of the suite"
+    """Why a check does not apply to a backend, by what it declares."""
+    pinned = registry.descriptions()[subject.name].conformance
+    if version(check.since) > version(pinned):
+        return f"it came with version {check.since} of the suite, and the plugin pins {pinned}"
     if check.dtype and check.dtype not in subject.capabilities.dtypes:
-        return check.dtype
-    lacking = (each for each in check.needs if not getattr(subject.capabilities, each))
-    return next(lacking, "")
-
-
-def unknown_expectations(name: str) -> list[str]:
-    """The ids among a backend's expected failures that are no checks."""
-    return [each for each in registry.descriptions()[name].expected_failures if each not in CHECKS]
+        return f"{check.dtype} is not declared"
+    lacking = [each for each in check.needs if not getattr(subject.capabilities, each)]
+    return f"{lacking[0]} is not declared" if lacking else ""
 
 
 def counted(outcomes: Iterable[Outcome]) -> dict[str, int]:

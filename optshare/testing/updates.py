@@ -1,6 +1,12 @@
 """Level 3: writing values back."""
 
+# Lambdas that a check differentiates are not annotated, as those of users are not.
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
 
 import numpy as np
 
@@ -57,6 +63,46 @@ def _shape(subject: Subject) -> None:
         require_close(subject.host(key.value), np.array([1.0, 2.0]), "it was changed all the same")
         return
     raise Mismatch("a value of another shape was written", key.shape, "ParameterError")
+
+
+STRETCHED = "A value of another shape is refused, not stretched."
+WRONG = {"one": ([3.0],), "scalar": (3.0,), "row": ([[3.0, 4.0]],)}
+
+
+@check(
+    "update.broadcast",
+    3,
+    "A value of another shape is refused, not stretched.",
+    cases=WRONG,
+    after="update.shape",
+)
+def _broadcast(subject: Subject, value: Any) -> None:
+    key = subject.parameter([1.0, 2.0])
+    try:
+        subject.backend.update(key, subject.array(value))
+    except OptshareError:
+        require_close(subject.host(key.value), np.array([1.0, 2.0]), "it was changed all the same")
+        return
+    raise Mismatch("a value of another shape was written", key.shape, "ParameterError")
+
+
+@check("update.dtype", 3, "A Parameter keeps its engine, dtype and shape.", dtype="float32")
+def _dtype(subject: Subject) -> None:
+    key = subject.parameter([1.0, 2.0], "float32")
+    dtype = key.dtype
+    with suppress(OptshareError):
+        subject.backend.update(key, subject.array([3.0, 4.0], "float64"))
+    require(key.dtype == dtype, "another dtype was taken", got=key.dtype, wanted=dtype)
+
+
+@check("update.steps", 3, "An optimizer's step is a new call of the function.")
+def _steps(subject: Subject) -> None:
+    key = subject.parameter([1.0, 2.0])
+    opt = Optimizer([key], SGD(lr=1.0))
+    for number, wanted in ((1.0, [0.0, 1.0]), (2.0, [-2.0, -1.0]), (3.0, [-5.0, -4.0])):
+        row = subject.array([number, number])
+        opt.step(lambda x: subject.ops.sum(key.value * x), row)
+        require_close(subject.host(key.value), np.array(wanted), f"after the step with {number}")
 
 
 @check("update.apart", 3, "A Parameter shares no memory with an array that is written later.")
