@@ -169,6 +169,15 @@ def _unwritten(subject: Subject, row: Row) -> None:
         require_close(subject.host(array), host, "an argument was written")
 
 
+@check("gradient.integers", 2, "Arguments may be integers.")
+def _integers(subject: Subject) -> None:
+    key, x = subject.parameter([1.0, 2.0, 3.0]), subject.array([0, 2, 5])
+    fn = lambda x: subject.ops.sum(key.value * x)  # noqa: E731 # as users write it
+    value, (g,) = subject.backend.gradient(fn, [key], x)
+    require_close(subject.host(value), np.array(19.0), "the value")
+    require_close(subject.host(g), np.array([0.0, 2.0, 5.0]), "the gradient")
+
+
 @check("gradient.read_only", 2, "Arguments are never written.")
 def _read_only(subject: Subject) -> None:
     key, x = subject.parameter([1.0, 2.0]), np.array([3.0, 4.0])

@@ -182,7 +182,6 @@ import numpy as np
 from optshare import Parameter, registry
 from optshare.testing.scenarios import ALL, gradients_of, inputs, value_of, weights_of
 
-np.set_printoptions(precision=17)
 backend = registry.load({name!r})
 ops = backend.ops
 row = ALL[{_name_of(row)!r}]
@@ -193,8 +192,9 @@ def fn():
     {names} = (key.value for key in keys)
     return ops.sum(({row.expression}) * ops.asarray(weights))
 
-print("got", backend.gradient(fn, keys))
-print("wanted", (value_of(row, arrays) * weights).sum(), gradients_of(row, arrays, weights))"""
+with np.printoptions(precision=17):
+    print("got", backend.gradient(fn, keys))
+    print("wanted", (value_of(row, arrays) * weights).sum(), gradients_of(row, arrays, weights))"""
 
 
 ALL = {**ELEMENTWISE, **STRUCTURAL}
