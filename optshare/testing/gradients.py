@@ -160,6 +160,8 @@ def _transposed(subject: Subject) -> None:
 
 @check("gradient.inputs", 2, UNWRITTEN, cases=CASES, after="gradient")
 def _unwritten(subject: Subject, row: Row) -> None:
+    if subject.holds_still():
+        return
     for name in scenarios.names_used(row):
         subject.require_function(name)
     hosts = scenarios.inputs(row)

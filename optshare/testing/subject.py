@@ -59,6 +59,11 @@ class Subject:
             return array
         return seam_of(self.backend).host_copy(array)
 
+    def holds_still(self) -> bool:
+        """Whether the memory of its arrays cannot be written at all."""
+        view = seam_of(self.backend).host_view(self.array([1.0]))
+        return not self.capabilities.inplace and view is not None and not view.flags.writeable
+
     def parameter(self, values: Any, dtype: Any = None) -> Parameter:
         """A Parameter that holds the backend's array."""
         return Parameter(self.array(values, dtype))
