@@ -26,13 +26,19 @@ def namespace_of(*arrays: Any) -> Namespace:
 
 
 def _kinds(things: Iterable[Any]) -> Iterator[type]:
+    """The types of the arrays among some things."""
     for each in things:
+        if type(each) in _PLAIN:
+            continue
         if is_sequence(each):
             yield from _kinds(each)
         elif isinstance(each, Box):
             yield type(_implicit(each))
         elif is_array(each):
             yield type(each)
+
+
+_PLAIN = frozenset({int, float, bool, complex, str, type(None)})
 
 
 def _implicit(box: Box) -> Any:
@@ -60,7 +66,11 @@ class _Dispatching:
 
 def _forward(path: tuple[str, ...]) -> Function:
     def call(*args: Any, **kwargs: Any) -> Any:
-        found: Any = registry.resolve(tuple(_kinds((*args, *kwargs.values())))).ops
+        alone = len(args) == 1 and not kwargs
+        backend = registry.sole.get(args[0].__class__) if alone else None
+        if backend is None:
+            backend = registry.resolve(tuple(_kinds((*args, *kwargs.values()))))
+        found: Any = backend.ops
         for name in path:
             found = getattr(found, name)
         return found(*args, **kwargs)

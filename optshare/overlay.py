@@ -54,6 +54,9 @@ class Overlay:
         "was_read",
     )
 
+    suspended = False
+    """Whether nothing is recorded here, whatever tracks its values."""
+
     def __init__(self, detach: Callable[[Any], Any]) -> None:
         self.recording = True
         """Whether dropout and batch statistics act."""
@@ -136,6 +139,7 @@ class Suspended(Overlay):
     """Inside its `with` Parameters read as stored: nothing is differentiated or recorded."""
 
     __slots__ = ()
+    suspended = True
 
     def __init__(self, detach: Callable[[Any], Any]) -> None:
         super().__init__(detach)

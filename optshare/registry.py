@@ -52,6 +52,8 @@ class Registry:
         self._claims: dict[type, tuple[str, ...]] = {}
         self._natives: dict[type, tuple[str, ...]] = {}
         self._resolved: dict[tuple[str | None, tuple[type, ...]], Backend] = {}
+        self.sole: dict[type, Backend] = {}
+        """The backends of types that nobody else claims, as far as they were asked for."""
         self._chosen: Choice | None = None
         self._named: str | None = None
         self._asked = False
@@ -90,6 +92,7 @@ class Registry:
         self._claims.clear()
         self._natives.clear()
         self._resolved.clear()
+        self.sole.clear()
 
     def load(self, name: str) -> Backend:
         """The backend of a name, loaded once.
@@ -184,6 +187,8 @@ class Registry:
         found = self._resolved.get(key)
         if found is None:
             found = self._resolved[key] = self._resolve(*key)
+            if len(key[1]) == 1 and len(self.claimants(key[1][0])) == 1:
+                self.sole[key[1][0]] = found
         return found
 
     def _resolve(self, preferred: str | None, kinds: tuple[type, ...]) -> Backend:
@@ -300,6 +305,7 @@ class Use:
 _registry = Registry()
 report = _registry.report
 resolve = _registry.resolve
+sole = _registry.sole
 load = _registry.load
 descriptions = _registry.descriptions
 claimants = _registry.claimants

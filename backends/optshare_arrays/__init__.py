@@ -4,24 +4,20 @@ It is no plugin: an engine gives it a `Tracked` subclass whose `record` says
 what to do with a primitive, and takes `namespace` as its `ops`.
 """
 
+from optshare_arrays.broadcasting import require_real
 from optshare_arrays.differentiation import checked_seed, detacher, own, settled, vjp
+from optshare_arrays.graph import Leaf, Node, Scope, next_level
 from optshare_arrays.namespace import ops
-from optshare_arrays.primitive import (
-    Differentiable,
-    Primitive,
-    Traceable,
-    next_level,
-    plain,
-    require_real,
-    unboxed,
-)
+from optshare_arrays.primitives import Primitive, Traceable, plain, primitive, unboxed
 from optshare_arrays.recompute import checkpoint, custom_vjp
 from optshare_arrays.tracked import Tracked
 from optshare_arrays.transforms import grad, gradient, value_and_grad
 
 __all__ = [
-    "Differentiable",
+    "Leaf",
+    "Node",
     "Primitive",
+    "Scope",
     "Traceable",
     "Tracked",
     "checked_seed",
@@ -34,6 +30,7 @@ __all__ = [
     "ops",
     "own",
     "plain",
+    "primitive",
     "require_real",
     "settled",
     "unboxed",

@@ -3,56 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from optshare.extend import DifferentiationError, Pullback, current_overlay
-from optshare_arrays.primitive import (
-    Traceable,
-    next_level,
-    plain,
-    require_real,
-    unbroadcast,
-)
+from optshare_arrays.broadcasting import fitted, require_real
+from optshare_arrays.graph import Scope, next_level
+from optshare_arrays.primitives import Traceable, plain
 from optshare_arrays.untyped import np
 
 
-class Differentiation(Protocol):
-    """One differentiation of an engine."""
-
-    closed: bool
-    """Whether it has ended: what it tracked may no longer be used."""
-
-    def leaf(self, value: Any) -> Any:
-        """An input of the function."""
-        ...
-
-    def owns(self, value: Any) -> bool:
-        """Whether a value is tracked by this differentiation."""
-        ...
-
-    def pull(self, output: Any, seed: Any, leaves: Sequence[Any]) -> Sequence[Any]:
-        """The cotangent of each leaf, `None` where there is no path, from that of the output."""
-        ...
-
-
-def vjp(here: Differentiation, fn: Callable[..., Any], *arrays: Any) -> tuple[Any, Pullback]:
-    """The value of `fn(*arrays)` and its pullback."""
-    leaves = [here.leaf(require_real(array)) for array in arrays]
+def vjp(scope: Scope, fn: Callable[..., Any], *arrays: Any, free: bool) -> tuple[Any, Pullback]:
+    """The value of `fn(*arrays)` and its pullback, which can be called once if it frees."""
+    leaves = [scope.leaf(require_real(array)) for array in arrays]
+    nodes = [leaf.node for leaf in leaves]
     try:
         output = fn(*leaves)
     finally:
-        here.closed = True
+        scope.closed = True
     if isinstance(output, list | tuple | dict):
         raise DifferentiationError(
             f"the function returned a {type(cast(Any, output)).__name__}; "
             f"a differentiated function returns one array"
         )
-    if not here.owns(output):
+    if not scope.owns(output):
         return output, lambda g: [None] * len(arrays)
 
     def pullback(g: Any) -> Sequence[Any]:
         seed = checked_seed(g, output.value)
-        return own(here.pull(output, seed, leaves), arrays, seed)
+        found = scope.pull(output, seed, free=free)
+        return own([found.get(node) for node in nodes], arrays, seed)
 
     return settled(output.value, arrays), pullback
 
@@ -72,7 +51,7 @@ def detacher() -> Callable[[Any], Any]:
     level = next_level()
 
     def detach(value: Any) -> Any:
-        while isinstance(value, Traceable) and value.level > level:
+        while isinstance(value, Traceable) and value.scope.level > level:
             value = value.value
         return value
 
@@ -101,7 +80,7 @@ def own(gradients: Sequence[Any], inputs: Sequence[Any], seed: Any) -> list[Any]
     owned: list[Any] = []
     for gradient, array in zip(gradients, inputs, strict=True):
         if gradient is not None and not isinstance(gradient, Traceable):
-            gradient = _owned(unbroadcast(gradient, array), seen)
+            gradient = _owned(fitted(gradient, array.shape, array.dtype), seen)
             seen.add(id(gradient))
         owned.append(gradient)
     return owned

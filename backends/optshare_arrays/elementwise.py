@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from optshare_arrays.primitive import Primitive, constant, plain, stands_for, unbroadcast
+from optshare_arrays.primitives import Primitive, constant, plain, stands_for
 from optshare_arrays.untyped import np, op
 
 Function = Callable[..., Any]
@@ -22,11 +22,7 @@ def binary(
     function: Function, left: BinaryVJP, right: BinaryVJP, operator: Function | None = None
 ) -> Primitive:
     """A primitive of two arrays that broadcast; the VJPs are `vjp(g, z, x, y)`."""
-    vjps: list[BinaryVJP] = [
-        lambda g, z, x, y: unbroadcast(left(g, z, x, y), x),
-        lambda g, z, x, y: unbroadcast(right(g, z, x, y), y),
-    ]
-    return stands_for(function, operator=operator)(Primitive(function, vjps))
+    return stands_for(function, operator=operator)(Primitive(function, [left, right]))
 
 
 def _where(condition: Any, x: Any, y: Any) -> Any:
@@ -37,8 +33,8 @@ where_ = Primitive(
     _where,
     [
         None,
-        lambda g, z, c, x, y: unbroadcast(where_(c, g, 0.0), x),
-        lambda g, z, c, x, y: unbroadcast(where_(c, 0.0, g), y),
+        lambda g, z, c, x, y: where_(c, g, 0.0),
+        lambda g, z, c, x, y: where_(c, 0.0, g),
     ],
     name="where",
 )
@@ -89,7 +85,7 @@ acos       = unary(np.arccos,     lambda g, y, x: -g / sqrt(1 - x * x))
 atan       = unary(np.arctan,     lambda g, y, x: g / (1 + x * x))
 sinh       = unary(np.sinh,       lambda g, y, x: g * cosh(x))
 cosh       = unary(np.cosh,       lambda g, y, x: g * sinh(x))
-tanh       = unary(np.tanh,       lambda g, y, x: g * (1 - y * y))
+tanh       = unary(np.tanh,       lambda g, y, x: g - g * (y * y))
 asinh      = unary(np.arcsinh,    lambda g, y, x: g / sqrt(x * x + 1))
 acosh      = unary(np.arccosh,    lambda g, y, x: g / sqrt(x * x - 1))
 atanh      = unary(np.arctanh,    lambda g, y, x: g / (1 - x * x))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any, cast
 
 from optshare_arrays.axes import along, normal_axes
-from optshare_arrays.primitive import Primitive, plain, stands_for
-from optshare_arrays.untyped import np
+from optshare_arrays.primitives import Primitive, plain, stands_for
+from optshare_arrays.untyped import np, op
 
 _BASIC = (int, slice, type(None), type(Ellipsis), np.integer)
 
@@ -24,20 +23,21 @@ def _scatter(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
 
 
 _getitem = Primitive(
-    operator.getitem,
-    [lambda g, y, x, index: _scattered(g, index, x.shape)],
+    lambda x, index, shape: x[index],
+    [lambda g, y, x, index, shape: _scattered(g, index, shape)],
+    name="getitem",
 )
 _scattered = Primitive(
     _scatter,
-    [lambda g, y, x, index, shape: _getitem(g, index)],
+    [lambda g, y, x, index, shape: _getitem(g, index, shape)],
     name="scatter",
 )
 
 
-@stands_for(operator=operator.getitem)
+@stands_for(operator=op.getitem)
 def getitem(x: Any, index: Any) -> Any:
     """x at an index; an element taken several times receives the sum of its gradients."""
-    return _getitem(x, _plain_index(index))
+    return _getitem(x, _plain_index(index), x.shape)
 
 
 @stands_for(np.take)

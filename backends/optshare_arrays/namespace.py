@@ -65,7 +65,7 @@ from optshare_arrays.elementwise import (
 )
 from optshare_arrays.elementwise import power as pow
 from optshare_arrays.indexing import flip, take, take_along_axis
-from optshare_arrays.primitive import Traceable, constant, plain
+from optshare_arrays.primitives import Traceable, constant, plain
 from optshare_arrays.products import matmul, tensordot, vecdot
 from optshare_arrays.reductions import (
     all,

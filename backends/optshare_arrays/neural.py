@@ -6,7 +6,7 @@ from typing import Any
 
 from optshare_arrays import reductions
 from optshare_arrays.elementwise import exp
-from optshare_arrays.primitive import Primitive, plain
+from optshare_arrays.primitives import Primitive, plain
 from optshare_arrays.untyped import np
 
 
@@ -24,7 +24,7 @@ def _log_softmax(x: Any, axis: int) -> Any:
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
 
-relu = Primitive(_relu, [lambda g, y, x: g * (plain(x) > 0)], name="relu")
+relu = Primitive(_relu, [lambda g, y, x: g * (plain(y) > 0)], name="relu")
 sigmoid = Primitive(_sigmoid, [lambda g, y, x: g * (y * (1 - y))], name="sigmoid")
 _log_softmax_along = Primitive(
     _log_softmax,

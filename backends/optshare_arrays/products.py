@@ -8,32 +8,43 @@ from typing import Any
 
 from optshare_arrays import reductions
 from optshare_arrays.axes import normal_axes
-from optshare_arrays.primitive import Primitive, stands_for, unbroadcast
+from optshare_arrays.primitives import Primitive, plain, stands_for
 from optshare_arrays.shaping import as_array, expand_dims, matrix_transpose, permute_dims, reshape
 from optshare_arrays.untyped import np, op
 
 
-def _left(g: Any, z: Any, x: Any, y: Any) -> Any:
-    if y.ndim == 1:
-        return unbroadcast(expand_dims(g, -1) * y, x)
-    if x.ndim == 1:
-        return unbroadcast(matmul(y, expand_dims(g, -1))[..., 0], x)
-    return unbroadcast(matmul(g, matrix_transpose(y)), x)
+def _left(g: Any, z: Any, x: Any, y: Any, rows: int, columns: int) -> Any:
+    if columns == 1:
+        return expand_dims(g, -1) * y
+    if rows == 1:
+        return matmul(y, expand_dims(g, -1))[..., 0]
+    return matmul(g, matrix_transpose(y))
 
 
-def _right(g: Any, z: Any, x: Any, y: Any) -> Any:
-    if x.ndim == 1:
-        outer = expand_dims(x, -1) * expand_dims(g, -2) if y.ndim > 1 else x * g
-        return unbroadcast(outer, y)
-    if y.ndim == 1:
-        return unbroadcast(matmul(matrix_transpose(x), expand_dims(g, -1))[..., 0], y)
-    if y.ndim == 2:  # one product instead of one for each matrix of the batch
-        rows = math.prod(x.shape[:-1])
-        x, g = reshape(x, (rows, x.shape[-1])), reshape(g, (rows, g.shape[-1]))
-    return unbroadcast(matmul(matrix_transpose(x), g), y)
+def _right(g: Any, z: Any, x: Any, y: Any, rows: int, columns: int) -> Any:
+    if rows == 1:
+        return expand_dims(x, -1) * expand_dims(g, -2) if columns > 1 else x * g
+    if columns == 1:
+        return matmul(matrix_transpose(x), expand_dims(g, -1))[..., 0]
+    if columns == 2:  # one product instead of one for each matrix of the batch
+        count = math.prod(x.shape[:-1])
+        x, g = reshape(x, (count, x.shape[-1])), reshape(g, (count, g.shape[-1]))
+    return matmul(matrix_transpose(x), g)
 
 
-matmul = stands_for(np.matmul, operator=op.matmul)(Primitive(np.matmul, [_left, _right]))
+_matmul = Primitive(lambda x, y, rows, columns: np.matmul(x, y), [_left, _right], "matmul")
+_of_matrices = Primitive(
+    np.matmul, [lambda g, z, x, y: matmul(g, y.T), lambda g, z, x, y: matmul(x.T, g)]
+)
+
+
+@stands_for(np.matmul, operator=op.matmul)
+def matmul(x: Any, y: Any) -> Any:
+    """The product of two matrices, of stacks of them, or of vectors."""
+    rows, columns = np.ndim(plain(x)), np.ndim(plain(y))
+    if rows == 2 and columns == 2:
+        return _of_matrices(x, y)
+    return _matmul(x, y, rows, columns)
 
 
 @stands_for(np.dot)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from optshare.extend import (
@@ -13,7 +13,7 @@ from optshare.extend import (
     Pullback,
     current_overlay,
 )
-from optshare_arrays.primitive import Primitive, Traceable, plain
+from optshare_arrays.primitives import Primitive, Traceable, plain
 from optshare_arrays.untyped import np
 
 Function = Callable[..., Any]
@@ -23,23 +23,64 @@ VJPOf = Callable[..., tuple[Any, Pullback]]
 class Joint(Primitive):
     """A primitive whose one pullback gives the cotangents of all wanted arguments at once.
 
-    It is called as `pullback(wanted, g, *args)`.
+    It is called as `pullback(wanted, g, *args)`, and `saved=` if the primitive saves.
     """
 
     def __init__(self, forward: Function, pullback: Function, name: str) -> None:
         super().__init__(forward, name=name)
-        self._pullback = pullback
+        self.pull = partial(_joint, pullback)
 
-    def pull(
-        self,
-        wanted: Sequence[int],
-        g: Any,
-        ans: Any,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Sequence[Any]:
-        """Cotangents of the wanted arguments, from the cotangent `g` of the result."""
-        return self._pullback(wanted, g, *args)
+    def _mentioned(self, place: int) -> Callable[[int], bool]:
+        return lambda argument: argument >= 0
+
+
+def _joint(
+    pullback: Function,
+    places: Sequence[int],
+    g: Any,
+    ans: Any,
+    args: Sequence[Any],
+    kwargs: dict[str, Any],
+) -> Sequence[Any]:
+    return pullback(places, g, *args, **kwargs)
+
+
+class HandWritten(Joint):
+    """A function whose author gives its value with residuals, and a backward pass from them."""
+
+    saves = True
+
+    def __init__(self, f: Function, forward: Function, backward: Function) -> None:
+        super().__init__(f, partial(_by_hand, forward, backward, f.__name__), f.__name__)
+        self._run = forward
+
+    def run(self, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        """The value and its residuals."""
+        return self._run(*args)
+
+
+def _by_hand(
+    forward: Function,
+    backward: Function,
+    name: str,
+    wanted: Sequence[int],
+    g: Any,
+    *args: Any,
+    saved: Any = None,
+) -> list[Any]:
+    if saved is None or any(isinstance(each, Traceable) for each in args):
+        saved = forward(*args)[1]
+    cotangents = backward(saved, g)
+    if len(cotangents) != len(args):
+        raise DifferentiationError(
+            f"backward of {name} gave {len(cotangents)} cotangents for {len(args)} arguments"
+        )
+    return [_apart(cotangents[place]) for place in wanted]
+
+
+def _apart(cotangent: Any) -> Any:
+    """A cotangent that shares no memory with what the author's function kept."""
+    return cotangent.copy() if isinstance(cotangent, np.ndarray) else cotangent
 
 
 class _Logged(Overlay):
@@ -136,21 +177,7 @@ def custom_vjp(f: Function, forward: Function, backward: Function) -> Function:
         backward: `backward(residuals, g) -> cotangents`, one for each argument, `None`
             for a constant; written in differentiable operations for higher orders.
     """
-
-    def pullback(wanted: Sequence[int], g: Any, *args: Any) -> Sequence[Any]:
-        cotangents = backward(forward(*args)[1], g)
-        if len(cotangents) != len(args):
-            raise DifferentiationError(
-                f"backward of {f.__name__} gave {len(cotangents)} cotangents "
-                f"for {len(args)} arguments"
-            )
-        return [_apart(cotangents[place]) for place in wanted]
-
-    def _apart(cotangent: Any) -> Any:
-        """A cotangent that shares no memory with what the author's function kept."""
-        return cotangent.copy() if isinstance(cotangent, np.ndarray) else cotangent
-
-    primitive = Joint(f, pullback, name=f.__name__)
+    primitive = HandWritten(f, forward, backward)
 
     @wraps(f)
     def call(*args: Any) -> Any:

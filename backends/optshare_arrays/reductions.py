@@ -7,40 +7,45 @@ from typing import Any
 
 from optshare_arrays import elementwise as ew
 from optshare_arrays.axes import Axes, normal_axes
+from optshare_arrays.broadcasting import broadcast
 from optshare_arrays.indexing import flip
-from optshare_arrays.primitive import Primitive, broadcast, constant, plain, stands_for
+from optshare_arrays.primitives import Primitive, constant, plain, stands_for
 from optshare_arrays.shaping import concat, expand_dims, moveaxis, reshape, squeeze
 from optshare_arrays.untyped import np
 
 
-def _spread(g: Any, x: Any, axis: Axes, keepdims: bool) -> Any:
+def _spread(g: Any, shape: tuple[int, ...], axis: Axes, keepdims: bool) -> Any:
     """What was reduced over axes, repeated along them again."""
-    if not keepdims:
-        gone = normal_axes(axis, x.ndim)
-        g = reshape(g, tuple(1 if i in gone else n for i, n in enumerate(x.shape)))
-    return broadcast(g, x.shape)
+    if not keepdims and axis is not None:
+        gone = normal_axes(axis, len(shape))
+        g = reshape(g, tuple(1 if i in gone else n for i, n in enumerate(shape)))
+    return broadcast(g, shape)
 
 
-def _count(x: Any, axis: Axes) -> int:
-    return math.prod(x.shape[each] for each in normal_axes(axis, x.ndim))
+def _count(shape: tuple[int, ...], axis: Axes) -> int:
+    return math.prod(shape[each] for each in normal_axes(axis, len(shape)))
 
 
 def _extreme(g: Any, y: Any, x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
     """The gradient of max and min: shared evenly among the ties."""
     x, y = plain(x), plain(y)
-    ties = (x == _spread(np.asarray(y), x, axis, keepdims)).astype(x.dtype)
+    ties = (x == _spread(y, x.shape, axis, keepdims)).astype(x.dtype)
     shares = ties / ties.sum(axis=normal_axes(axis, x.ndim), keepdims=True)
-    return _spread(g, x, axis, keepdims) * shares
+    return _spread(g, x.shape, axis, keepdims) * shares
 
 
 _sum = Primitive(
-    lambda x, axis, keepdims: np.sum(x, axis=axis, keepdims=keepdims),
-    [lambda g, y, x, axis, keepdims: _spread(g, x, axis, keepdims)],
+    lambda x, shape, axis, keepdims: np.sum(x, axis=axis, keepdims=keepdims),
+    [lambda g, y, x, shape, axis, keepdims: _spread(g, shape, axis, keepdims)],
     name="sum",
 )
 _mean = Primitive(
-    lambda x, axis, keepdims: np.mean(x, axis=axis, keepdims=keepdims),
-    [lambda g, y, x, axis, keepdims: _spread(g / _count(x, axis), x, axis, keepdims)],
+    lambda x, shape, axis, keepdims: np.mean(x, axis=axis, keepdims=keepdims),
+    [
+        lambda g, y, x, shape, axis, keepdims: _spread(
+            g / _count(shape, axis), shape, axis, keepdims
+        )
+    ],
     name="mean",
 )
 _max = Primitive(
@@ -73,13 +78,13 @@ _logsumexp = Primitive(
 @stands_for(np.sum)
 def sum(x: Any, axis: Axes = None, *, keepdims: bool = False) -> Any:
     """The sum over axes."""
-    return _sum(x, axis, keepdims)
+    return _sum(x, x.shape, axis, keepdims)
 
 
 @stands_for(np.mean)
 def mean(x: Any, axis: Axes = None, *, keepdims: bool = False) -> Any:
     """The mean over axes."""
-    return _mean(x, axis, keepdims)
+    return _mean(x, x.shape, axis, keepdims)
 
 
 @stands_for(np.max, np.amax)
@@ -98,7 +103,7 @@ def var(x: Any, axis: Axes = None, *, correction: float = 0.0, keepdims: bool = 
     """The mean square distance from the mean, over n - correction."""
     centred = x - mean(x, axis, keepdims=True)
     total = sum(centred * centred, axis, keepdims=keepdims)
-    return total / (_count(x, axis) - correction)
+    return total / (_count(x.shape, axis) - correction)
 
 
 def std(x: Any, axis: Axes = None, *, correction: float = 0.0, keepdims: bool = False) -> Any:

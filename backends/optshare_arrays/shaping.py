@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from optshare_arrays.axes import Axes, along, normal_axes
-from optshare_arrays.primitive import (
+from optshare_arrays.broadcasting import broadcast, cast
+from optshare_arrays.primitives import (
     Primitive,
     Variadic,
-    broadcast,
-    cast,
     plain,
     stands_for,
     unboxed,
@@ -18,8 +17,8 @@ from optshare_arrays.primitive import (
 from optshare_arrays.untyped import np
 
 _reshape = Primitive(
-    lambda x, shape: np.reshape(x, shape),
-    [lambda g, y, x, shape: _reshape(g, x.shape)],
+    lambda x, shape, before: x.reshape(shape),
+    [lambda g, y, x, shape, before: reshape(g, before)],
     name="reshape",
 )
 _permute = Primitive(
@@ -38,7 +37,7 @@ _roll = Primitive(
 def reshape(x: Any, shape: int | Sequence[int], **kwargs: Any) -> Any:
     """The array in another shape, in C order."""
     _only(kwargs, order="C", copy=None)
-    return _reshape(x, shape)
+    return _reshape(x, shape, x.shape)
 
 
 @stands_for(np.transpose)
@@ -80,7 +79,7 @@ def expand_dims(x: Any, axis: Axes = 0) -> Any:
     ndim = x.ndim + (len(axis) if isinstance(axis, Sequence) else 1)
     new = normal_axes(axis, ndim)
     sizes = iter(x.shape)
-    return _reshape(x, tuple(1 if place in new else next(sizes) for place in range(ndim)))
+    return reshape(x, tuple(1 if place in new else next(sizes) for place in range(ndim)))
 
 
 @stands_for(np.squeeze)
@@ -90,13 +89,13 @@ def squeeze(x: Any, axis: Axes = None) -> Any:
     gone = ones if axis is None else normal_axes(axis, x.ndim)
     if any(x.shape[place] != 1 for place in gone):
         raise ValueError(f"cannot squeeze axes {sorted(gone)} of shape {x.shape}: not all are 1")
-    return _reshape(x, tuple(n for i, n in enumerate(x.shape) if i not in gone))
+    return reshape(x, tuple(n for i, n in enumerate(x.shape) if i not in gone))
 
 
 @stands_for(np.ravel)
 def ravel(x: Any) -> Any:
     """The array with one axis."""
-    return _reshape(x, (-1,))
+    return reshape(x, (-1,))
 
 
 @stands_for(np.broadcast_to)
@@ -117,14 +116,12 @@ def roll(x: Any, shift: Any, axis: Axes = None) -> Any:
     return _roll(x, shift, axis)
 
 
-def _part(place: int, g: Any, y: Any, *arrays: Any, axis: int) -> Any:
-    start = sum(each.shape[axis] for each in arrays[:place])
-    window = slice(start, start + arrays[place].shape[axis])
-    part = g[along(axis % g.ndim, window)]
-    return part if part.dtype == arrays[place].dtype else cast(part, arrays[place].dtype)
+def _part(place: int, g: Any, y: Any, *arrays: Any, axis: int, sizes: Sequence[int]) -> Any:
+    start = sum(sizes[:place])
+    return g[along(axis % g.ndim, slice(start, start + sizes[place]))]
 
 
-def _joined(*arrays: Any, axis: int) -> Any:
+def _joined(*arrays: Any, axis: int, sizes: Sequence[int]) -> Any:
     return np.concatenate(arrays, axis=axis)
 
 
@@ -134,10 +131,10 @@ _concat = Variadic(_joined, [_part], name="concat")
 @stands_for(np.concatenate)
 def concat(arrays: Sequence[Any], axis: int | None = 0) -> Any:
     """Arrays one after the other along an axis; flattened first where it is `None`."""
-    parts = [as_array(each) for each in arrays]
+    parts: list[Any] = [as_array(each) for each in arrays]
     if axis is None:
-        return _concat(*map(ravel, parts), axis=0)
-    return _concat(*parts, axis=axis)
+        parts, axis = [ravel(each) for each in parts], 0
+    return _concat(*parts, axis=axis, sizes=[each.shape[axis] for each in parts])
 
 
 @stands_for(np.stack)
@@ -145,7 +142,7 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     """Arrays side by side along a new axis."""
     parts = [as_array(each) for each in arrays]
     lifted = [expand_dims(np.asarray(each) if np.isscalar(each) else each, axis) for each in parts]
-    return _concat(*lifted, axis=axis)
+    return concat(lifted, axis)
 
 
 @stands_for(np.vstack)

@@ -14,8 +14,10 @@ from optshare.extend import (
     Operators,
 )
 from optshare_arrays import elementwise, indexing, products, reductions, shaping
-from optshare_arrays.primitive import BY_NUMPY, BY_OPERATOR, Traceable, cast, plain
+from optshare_arrays.broadcasting import cast
+from optshare_arrays.primitives import BY_NUMPY, BY_OPERATOR, Traceable, plain
 from optshare_arrays.shaping import as_array
+from optshare_arrays.untyped import np, op
 
 
 class Tracked(Traceable, Operators):
@@ -35,6 +37,8 @@ class Tracked(Traceable, Operators):
     def __array_ufunc__(
         self, ufunc: Callable[..., Any], method: str, *inputs: Any, **kwargs: Any
     ) -> Any:
+        if method == "__call__" and not kwargs and ufunc in BY_NUMPY:
+            return BY_NUMPY[ufunc](*inputs)
         if method != "__call__":
             raise NoDerivativeError(
                 f"numpy.{ufunc.__name__}.{method} has no derivative here; "
@@ -49,19 +53,18 @@ class Tracked(Traceable, Operators):
     def __array_function__(
         self, function: Callable[..., Any], types: Any, args: Any, kwargs: dict[str, Any]
     ) -> Any:
-        name = f"{getattr(function, '__module__', None) or 'numpy'}.{function.__name__}"
         if kwargs.get("out") is not None:
-            raise InPlaceError(f"{name} cannot write a tracked value into out=")
+            raise InPlaceError(f"{_named(function)} cannot write a tracked value into out=")
         if function not in BY_NUMPY:
             raise NoDerivativeError(
-                f"{name} has no derivative here; compose it of functions of optshare.ops, "
-                f"or apply it to ops.stop_gradient(x), a constant"
+                f"{_named(function)} has no derivative here; compose it of functions of "
+                f"optshare.ops, or apply it to ops.stop_gradient(x), a constant"
             )
         given = {key: each for key, each in kwargs.items() if key != "out"}
         try:
             return BY_NUMPY[function](*args, **given)
         except TypeError as error:
-            raise TypeError(f"{name} of a tracked value: {error}") from error
+            raise TypeError(f"{_named(function)} of a tracked value: {error}") from error
 
     def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise ImplicitUnwrapError(
@@ -210,3 +213,33 @@ class Tracked(Traceable, Operators):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({plain(self)!r})"
+
+
+def _named(function: Callable[..., Any]) -> str:
+    return f"{getattr(function, '__module__', None) or 'numpy'}.{function.__name__}"
+
+
+_DIRECT = {np.ndarray, float, int}
+
+
+def _both(function: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """An operator and its reflection, straight to the primitive where the other is an array."""
+    ours = BY_OPERATOR[function]
+
+    def operator(self: Tracked, other: Any) -> Any:
+        if type(other) in _DIRECT or isinstance(other, Traceable):
+            return ours(self, other)
+        return self._operate(function, self, other)  # pyright: ignore[reportPrivateUsage] # its own
+
+    def reflected(self: Tracked, other: Any) -> Any:
+        if type(other) in _DIRECT:
+            return ours(other, self)
+        return self._operate(function, other, self)  # pyright: ignore[reportPrivateUsage] # its own
+
+    return operator, reflected
+
+
+for each in (op.add, op.sub, op.mul, op.truediv, op.pow, op.matmul):
+    name = each.__name__
+    for prefix, method in zip(("", "r"), _both(each), strict=True):
+        setattr(Tracked, f"__{prefix}{name}__", method)

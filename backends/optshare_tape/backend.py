@@ -6,16 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 from optshare.extend import BaseBackend, Namespace, Overlay, Pullback
-from optshare_arrays import detacher
+from optshare_arrays import Scope, detacher
 from optshare_arrays import ops as array_functions
 from optshare_arrays import vjp as _vjp
 from optshare_tape import variable
-from optshare_tape.values import Scope
+from optshare_tape.values import Value
 
 
 def vjp(fn: Callable[..., Any], *arrays: Any) -> tuple[Any, Pullback]:
     """The value of `fn(*arrays)` and its pullback, which frees the record: call it once."""
-    return _vjp(Scope(), fn, *arrays)
+    return _vjp(Scope(Value), fn, *arrays, free=True)
 
 
 class TapeBackend(BaseBackend):

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from optshare.extend import Parameter, require_scalar
-from optshare_arrays import checked_seed, own, plain, settled
+from optshare_arrays import Scope, checked_seed, own, plain, settled
 from optshare_arrays import checkpoint as _checkpoint
 from optshare_arrays import grad as _grad
 from optshare_arrays import gradient as _gradient
 from optshare_tape.backend import backend, vjp
-from optshare_tape.values import Scope, Value, backward, require_tracked
+from optshare_tape.values import ParameterLeaf, Value, require_tracked
 from optshare_tape.variable import Recording
 
 Function = Callable[..., Any]
@@ -76,7 +76,7 @@ def differentiate(f: Function, /, *args: Any, **kwargs: Any) -> Result:
     >>> gradient(J, x)
     array([2., 4.])
     """
-    scope = Scope()
+    scope = Scope(Value)
     with Recording(scope) as here:
         try:
             output = f(*args, **kwargs)
@@ -98,8 +98,8 @@ def _gradients(output: Value, seed: Any) -> dict[Parameter, Any]:
         seed = 1
     seed = checked_seed(seed, output.value)
     totals: dict[Parameter, Any] = {}
-    for leaf, gradient in backward(output, seed).items():
-        if leaf.key is not None:
+    for leaf, gradient in output.scope.pull(output, seed, free=True).items():
+        if isinstance(leaf, ParameterLeaf):
             before = totals.get(leaf.key)
             totals[leaf.key] = gradient if before is None else before + gradient
     owned = own(list(totals.values()), [key.stored for key in totals], seed)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, cast
 
 from optshare.extend import Overlay, Parameter, Suspended
-from optshare_arrays import detacher, plain, unboxed
-from optshare_tape.values import AMBIENT, Leaf, Scope
+from optshare_arrays import Scope, detacher, plain, unboxed
+from optshare_tape.values import AMBIENT, leaf_of
 
 
 class Variable(Parameter):
@@ -28,7 +28,7 @@ class Variable(Parameter):
 
     def outside(self) -> Any:
         """A leaf of the ambient record; the plain array if frozen."""
-        return self.stored if self.frozen else Leaf(self.stored, AMBIENT, self)
+        return self.stored if self.frozen else leaf_of(self, self.stored, AMBIENT)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -56,15 +56,16 @@ class Recording(Overlay):
     def __init__(self, scope: Scope) -> None:
         super().__init__(detacher())
         self._scope = scope
-        self._leaves: dict[Any, Leaf] = {}
+        self._leaves: dict[Any, tuple[int, Any]] = {}
 
     def read(self, box: Any) -> Any:
         """The leaf of a Parameter, one for each version of it."""
         if box.frozen or box.transient:
             return self.read_outside(box)
-        leaf = self._leaves.get(box)
-        if leaf is None or leaf.version != box.version:
-            leaf = self._leaves[box] = Leaf(self.read_outside(box), self._scope, box)
+        version, leaf = self._leaves.get(box, (None, None))
+        if version != box.version:
+            leaf = leaf_of(box, self.read_outside(box), self._scope)
+            self._leaves[box] = box.version, leaf
         return leaf
 
 

@@ -19,11 +19,12 @@ from optshare.extend import (
     current_overlay,
     require_scalar,
 )
-from optshare_arrays import Primitive, namespace, neural, plain, reductions, vjp
+from optshare_arrays import Primitive, Scope, namespace, neural, plain, reductions, vjp
+from optshare_arrays.broadcasting import fitted
 from optshare_arrays.elementwise import add, exp, maximum, minimum, multiply
-from optshare_arrays.primitive import unbroadcast
+from optshare_arrays.graph import recorded
 from optshare_functional.backend import FunctionalBackend
-from optshare_functional.trace import Trace
+from optshare_functional.trace import Tracer
 
 DTYPES = ("float16", "float32", "float64")
 DECLARED: dict[str, Any] = {"vjp": True, "higher_order": True, "inplace": True, "dtypes": DTYPES}
@@ -84,27 +85,32 @@ def mutant(name: str, fault: str, *caught_by: str, missing: str = "", **describe
 # -- the sound engine, with the joints at which the mutants break it ---------------------------
 
 
-class Joint(Trace):
-    """A trace that takes some primitives for others, and may join cotangents otherwise."""
+class Joint(Scope):
+    """A differentiation with other primitives for some, and another way to join cotangents."""
 
     def __init__(self, instead: dict[Primitive, Primitive], join: Callable[..., Any]) -> None:
-        super().__init__()
+        super().__init__(Tracer)
         self.instead, self.join = instead, join
 
     def record(self, primitive: Any, args: Any, kwargs: Any) -> Any:
         return super().record(self.instead.get(primitive, primitive), args, kwargs)
 
-    def pull(self, output: Any, seed: Any, leaves: Any) -> list[Any]:
-        found: dict[int, Any] = {output.index: seed}
-        for index in range(output.index, len(leaves) - 1, -1):
-            if index not in found:
+    def pull(self, output: Any, seed: Any, *, free: bool, again: bool = False) -> dict[Any, Any]:
+        nodes, leaves = recorded(output.node), {}
+        found: dict[int, Any] = {output.node.sequence: seed}
+        for sequence in sorted(nodes, reverse=True):
+            if sequence not in found:
                 continue
-            primitive, args, kwargs, answer, places, parents = self.notes[index]
-            pulled = primitive.pull(places, found.pop(index), answer, args, kwargs)
-            for parent, g in zip(parents, pulled, strict=True):
-                if g is not None:
-                    found[parent] = self.join(found[parent], g) if parent in found else g
-        return [found.get(leaf.index) for leaf in leaves]
+            node, g = nodes[sequence], found.pop(sequence)
+            if node.plan is None:
+                leaves[node] = g
+                continue
+            pulled = [vjp(g, node.answer, *node.inputs, **node.kwargs) for vjp in node.plan.vjps]
+            for parent, each in zip(node.parents, pulled, strict=True):
+                if each is not None:
+                    key, each = parent.sequence, fitted(each, parent.shape, parent.dtype)
+                    found[key] = self.join(found[key], each) if key in found else each
+        return leaves
 
 
 class Sound(FunctionalBackend):
@@ -117,7 +123,7 @@ class Sound(FunctionalBackend):
         return before + g
 
     def vjp(self, fn: Any, *arrays: Any) -> Any:
-        return vjp(Joint(self.instead, self.join), fn, *arrays)
+        return vjp(Joint(self.instead, self.join), fn, *arrays, free=False)
 
 
 class Afterwards(Sound):
@@ -418,8 +424,8 @@ def _to_first(function: Any, wins: Any) -> Primitive:
     return Primitive(
         function,
         [
-            lambda g, z, x, y: unbroadcast(g * wins(plain(x), plain(y)), x),
-            lambda g, z, x, y: unbroadcast(g * ~wins(plain(x), plain(y)), y),
+            lambda g, z, x, y: g * wins(plain(x), plain(y)),
+            lambda g, z, x, y: g * ~wins(plain(x), plain(y)),
         ],
     )
 
@@ -663,13 +669,13 @@ class ArgumentOverwritten(Sound):
 class TrackedValue(Sound):
     def gradient(self, fn: Any, keys: Any, *args: Any) -> Any:
         value, found = super().gradient(fn, keys, *args)
-        return Trace().leaf(value), found
+        return Scope(Tracer).leaf(value), found
 
 
 @mutant("tracked_gradient", "gradients are tracked", "gradient.plain", "gradient.exp")
 class TrackedGradient(Afterwards):
     def changed(self, key: Any, g: Any) -> Any:
-        return Trace().leaf(g)
+        return Scope(Tracer).leaf(g)
 
 
 @mutant("own_memory", "a gradient equal to its parameter is its array", "fresh.itself")
@@ -694,8 +700,8 @@ class SharedMemory(Unowned):
         multiply: Primitive(
             np.multiply,
             [
-                lambda g, z, x, y: unbroadcast(_or_itself(g, y), x),
-                lambda g, z, x, y: unbroadcast(_or_itself(g, x), y),
+                lambda g, z, x, y: _or_itself(g, y),
+                lambda g, z, x, y: _or_itself(g, x),
             ],
         )
     }

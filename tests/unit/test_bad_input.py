@@ -25,7 +25,8 @@ from optshare.errors import (
     UnknownBackendError,
     UnreachedParametersError,
 )
-from optshare_functional.trace import Trace
+from optshare_arrays import Scope
+from optshare_functional.trace import Tracer
 
 
 class Stranger:
@@ -96,7 +97,7 @@ def test_an_array_nobody_claims_is_named_with_the_backends(backend, model, opt, 
 
 def test_arrays_of_two_backends_in_one_call_are_named_with_their_owners():
     taped = optshare_tape.Variable([1.0]).value
-    traced = Trace().leaf(np.ones(1))
+    traced = Scope(Tracer).leaf(np.ones(1))
     for call in (
         lambda: optshare.ops.add(taped, traced),
         lambda: optshare.gradient(lambda x, y: (x * y).sum(), taped, traced),
@@ -108,7 +109,7 @@ def test_arrays_of_two_backends_in_one_call_are_named_with_their_owners():
 
 
 def test_a_tracked_argument_of_a_step_is_refused_or_constant(model, opt, unchanged):
-    traced = Trace().leaf(np.ones((4, 2), np.float32))
+    traced = Scope(Tracer).leaf(np.ones((4, 2), np.float32))
     taped = optshare_tape.Variable(np.ones((4, 2), np.float32)).value
     with unchanged(model, opt), pytest.raises(MixedBackendsError):
         opt.step(lambda x, y: model(x).sum() + model(y).sum(), traced, taped)

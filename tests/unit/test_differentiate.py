@@ -5,20 +5,27 @@ import optshare
 import optshare_tape
 from optshare import Parameter, gradient, value_and_gradient
 from optshare.errors import CapabilityError, UnreachedParametersError, UnregisteredParameterError
-from optshare_arrays import Primitive
+from optshare_arrays import Scope
 
 
 @pytest.fixture
 def pulled(monkeypatch):
     """The names of the primitives whose derivative was asked for, one for each argument."""
     log = []
-    plain = Primitive._vjp
+    plain = Scope.record
 
-    def _vjp(self, place):
-        log.append((self.name, place))
-        return plain(self, place)
+    def record(self, primitive, args, kwargs):
+        value = plain(self, primitive, args, kwargs)
+        plan = value.node.plan
 
-    monkeypatch.setattr(Primitive, "_vjp", _vjp)
+        def pull(places, g, answer, inputs, kwargs):
+            log.extend((primitive.name, place) for place in places)
+            return [vjp(g, answer, *inputs, **kwargs) for vjp in plan.vjps]
+
+        value.node.plan = plan._replace(pull=pull)
+        return value
+
+    monkeypatch.setattr(Scope, "record", record)
     return log
 
 

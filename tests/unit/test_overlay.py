@@ -17,8 +17,8 @@ from optshare.errors import (
     ParameterError,
     StaleRecordError,
 )
-from optshare_arrays import Traceable
-from optshare_functional.trace import Trace, Tracer
+from optshare_arrays import Scope, Traceable
+from optshare_functional.trace import Tracer
 from optshare_tape.values import Value
 
 
@@ -41,7 +41,7 @@ def recorded(monkeypatch):
 
         monkeypatch.setattr(kind, "__init__", noted)
 
-    for kind in (Value, Tracer, Trace):
+    for kind in (Value, Tracer, Scope):
         spy(kind)
     return log
 

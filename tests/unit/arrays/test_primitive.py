@@ -2,24 +2,29 @@
 
 import numpy as np
 import pytest
+from numpy.testing import assert_equal
 
 import optshare_arrays
 import optshare_functional
 import optshare_tape
 from optshare.errors import EscapedValueError, NoDerivativeError
-from optshare_arrays import Primitive, Traceable, next_level, ops, own, plain
+from optshare_arrays import Primitive, Scope, Tracked, next_level, ops, own, plain
 from optshare_arrays.namespace import __all__ as names
 
 
-class Wrapped(Traceable):
-    """A value that remembers which primitives were applied to it."""
+class Noting(Scope):
+    """A differentiation that remembers which primitives it recorded."""
 
-    def __init__(self, value, level):
-        self.value, self.level, self.seen = value, level, []
+    def __init__(self, level):
+        super().__init__(Tracked, level)
+        self.seen = []
 
     def record(self, primitive, args, kwargs):
-        self.seen.append(primitive.name)
-        return primitive(*(each.value if each is self else each for each in args), **kwargs)
+        before = len(self.seen)
+        recorded = super().record(primitive, args, kwargs)
+        if recorded.scope is self:
+            self.seen.insert(before, primitive.name)
+        return recorded
 
 
 def test_a_primitive_of_plain_arrays_is_its_forward_function():
@@ -28,13 +33,19 @@ def test_a_primitive_of_plain_arrays_is_its_forward_function():
     assert repr(double) == "<primitive scale>"
 
 
-def test_the_value_of_the_highest_level_records_first():
-    low, high = Wrapped(2.0, 1), Wrapped(3.0, 2)
+@pytest.mark.parametrize("swapped", [False, True])
+def test_the_value_of_the_highest_level_records_first(swapped):
+    scopes = Noting(1), Noting(2)
+    low, high = (each.leaf(np.ones(2)) for each in scopes)
     add = Primitive(np.add)
-    assert add(low, high) == 5.0
-    assert (low.seen, high.seen) == (["add"], ["add"])
-    assert add(low, 1.0) == 3.0
-    assert (low.seen, high.seen) == (["add", "add"], ["add"])
+    pair = (high, low) if swapped else (low, high)
+    both = add(*pair)
+    assert [each.seen for each in scopes] == [["add"], ["add"]]
+    assert both.scope is scopes[1]
+    assert both.value.scope is scopes[0]
+    assert_equal(plain(both), [2.0, 2.0])
+    assert add(low, 1.0).scope is scopes[0]
+    assert [each.seen for each in scopes] == [["add", "add"], ["add"]]
 
 
 def test_a_later_differentiation_has_a_higher_level():
@@ -44,7 +55,7 @@ def test_a_later_differentiation_has_a_higher_level():
 
 def test_plain_goes_through_every_level():
     array = np.ones(2)
-    assert plain(Wrapped(Wrapped(array, 1), 2)) is array
+    assert plain(Scope(Tracked).leaf(Scope(Tracked).leaf(array))) is array
     assert plain(3.0) == 3.0
 
 

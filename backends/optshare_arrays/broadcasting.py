@@ -1,0 +1,70 @@
+"""Broadcasting and casting, and how a cotangent is brought back from them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from optshare.extend import CapabilityError
+from optshare_arrays.primitives import Primitive
+from optshare_arrays.untyped import np
+
+
+def _sum_to(x: Any, shape: tuple[int, ...], whole: tuple[int, ...]) -> Any:
+    """Sum over the axes that broadcasting added or stretched."""
+    extra = tuple(range(len(whole) - len(shape)))
+    stretched = tuple(
+        len(extra) + axis
+        for axis, size in enumerate(shape)
+        if size == 1 and whole[len(extra) + axis] != 1
+    )
+    return np.sum(x, axis=extra + stretched, keepdims=True).reshape(shape)
+
+
+_sum_to_shape = Primitive(
+    _sum_to, [lambda g, ans, x, shape, whole: _broadcast(g, whole, shape)], "sum"
+)
+_broadcast = Primitive(
+    lambda x, shape, part: np.broadcast_to(x, shape),
+    [lambda g, ans, x, shape, part: sum_to(g, part)],
+    name="broadcast_to",
+)
+_cast = Primitive(
+    lambda x, dtype: x.astype(dtype, copy=False),
+    [lambda g, ans, x, dtype: g if dtype.kind in "fc" else None],
+    name="astype",
+)
+
+
+def broadcast(x: Any, shape: tuple[int, ...]) -> Any:
+    """x repeated along new axes and axes of size 1."""
+    return _broadcast(x, shape, x.shape)
+
+
+def sum_to(x: Any, shape: tuple[int, ...]) -> Any:
+    """x summed over the axes that broadcasting to its shape would add or stretch."""
+    return _sum_to_shape(x, shape, x.shape)
+
+
+def cast(x: Any, dtype: Any) -> Any:
+    """x in another dtype; no gradient flows through integers and truths."""
+    return _cast(x, np.dtype(dtype))
+
+
+def fitted(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """A cotangent in the shape and dtype of the argument that was broadcast."""
+    if g.shape != shape:
+        g = sum_to(g, shape)
+    if g.dtype == dtype:
+        return g
+    require_real(g)
+    return cast(g, dtype)
+
+
+def require_real(x: Any) -> Any:
+    """x, or `CapabilityError` if it is complex: the derivatives here are those of real numbers."""
+    if x.dtype.kind == "c":
+        raise CapabilityError(
+            f"{x.dtype} arrays cannot be differentiated by this engine, which does not declare "
+            f"'complex'; differentiate real and imaginary parts"
+        )
+    return x

@@ -1,0 +1,193 @@
+"""What both engines record: nodes that link to what they were computed from."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+from optshare.extend import (
+    Box,
+    EscapedValueError,
+    FreedRecordError,
+    current_overlay,
+)
+from optshare_arrays.broadcasting import fitted
+from optshare_arrays.primitives import Plan, Primitive, Traceable, plain, unboxed
+
+next_level = itertools.count(1).__next__
+"""The level of a new differentiation: a later one is inside, so its values are higher."""
+
+_next_sequence = itertools.count().__next__
+
+
+class Node:
+    """One recorded operation: what its backward pass needs, and the nodes of its arguments.
+
+    Nodes refer to their inputs only, never back, so what nobody holds is freed
+    at once; nor do they hold the tracked values, whose arrays may be dropped.
+    """
+
+    __slots__ = ("answer", "dtype", "inputs", "kwargs", "parents", "plan", "sequence", "shape")
+
+    plan: Plan | None
+
+    def __init__(
+        self,
+        plan: Plan | None,
+        parents: Sequence[Node],
+        inputs: Sequence[Any],
+        kwargs: dict[str, Any],
+        answer: Any,
+        like: Any,
+    ) -> None:
+        self.plan = plan
+        self.parents = parents
+        self.inputs = inputs
+        self.kwargs = kwargs
+        self.answer = answer
+        self.shape = like.shape
+        self.dtype = like.dtype
+        self.sequence = _next_sequence()
+
+    def require_usable(self) -> None:
+        """Raise `FreedRecordError`: asked of a node that has no plan."""
+        raise FreedRecordError(
+            "this record was freed by an earlier backward pass; run the forward pass again"
+        )
+
+
+class Leaf(Node):
+    """Where a backward pass ends: an input of a differentiation."""
+
+    __slots__ = ()
+
+    def __init__(self, like: Any) -> None:
+        super().__init__(None, (), (), {}, None, like)
+
+    def require_usable(self) -> None:
+        """An input is usable always."""
+
+
+class Scope:
+    """One differentiation: its level, its kind of values, and whether it has ended."""
+
+    __slots__ = ("closed", "kind", "level")
+
+    def __init__(self, kind: type[Traceable], level: int | None = None) -> None:
+        self.kind = kind
+        self.level = next_level() if level is None else level
+        self.closed = False
+
+    def leaf(self, value: Any) -> Any:
+        """An input of this differentiation, tracked."""
+        return self.kind(value, self, Leaf(value))
+
+    def owns(self, value: Any) -> bool:
+        """Whether a value is tracked by this differentiation."""
+        return isinstance(value, Traceable) and value.scope is self
+
+    def record(self, primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Compute one level down, and link the result to its arguments."""
+        if self.closed:
+            raise EscapedValueError(
+                f"{primitive.name} was applied to a value of a differentiation that has ended; "
+                f"return it from the function, or keep ops.stop_gradient(x)"
+            )
+        overlay = current_overlay()
+        if overlay is not None and overlay.suspended:
+            return primitive(*map(plain, args), **kwargs)
+        inputs: list[Any] = []
+        parents: list[Node] = []
+        mask, bit, innermost = 0, 1, True
+        for each in args:
+            if isinstance(each, Traceable):
+                if each.scope is self:
+                    mask += bit
+                    parents.append(each.node)
+                    each = each.value
+                elif each.scope.level > self.level:
+                    return each.scope.record(primitive, args, kwargs)
+                if isinstance(each, Traceable):
+                    innermost = False
+            elif isinstance(each, Box):
+                return primitive(*map(unboxed, args), **kwargs)
+            inputs.append(each)
+            bit += bit
+        if not innermost:
+            answer = primitive(*inputs, **kwargs)
+        elif primitive.saves:
+            answer, kwargs["saved"] = primitive.run(*inputs, **kwargs)
+        else:
+            answer = primitive.forward(*inputs, **kwargs)
+        plan = primitive.plans.get(mask + bit) or primitive.plan(mask + bit)
+        for place in plan.dropped:
+            inputs[place] = None
+        kept = answer if plan.keeps_answer else None
+        return self.kind(answer, self, Node(plan, parents, inputs, kwargs, kept, answer))
+
+    def pull(self, output: Traceable, seed: Any, *, free: bool, again: bool = False) -> Cotangents:
+        """The cotangent of each leaf that a value was computed from.
+
+        Args:
+            output: a value of this differentiation.
+            seed: its cotangent.
+            free: whether to forget each operation as soon as it has been used.
+            again: whether to record the backward pass in this differentiation too.
+        """
+        found = recorded(output.node)
+        cotangents: dict[int, Any] = {output.node.sequence: seed}
+        leaves: Cotangents = {}
+        for sequence in sorted(found, reverse=True):
+            node = found.pop(sequence)
+            g = cotangents.pop(sequence, None)
+            if g is None:
+                continue
+            plan = node.plan
+            if plan is None:
+                leaves[node] = g
+                continue
+            answer, inputs, kwargs, parents = node.answer, node.inputs, node.kwargs, node.parents
+            if free:
+                node.plan = node.answer = None
+                node.inputs = node.parents = ()
+            elif again:
+                answer, inputs = self._tracked(node, plan)
+            if plan.pull is not None:
+                pulled = plan.pull(plan.places, g, answer, inputs, kwargs)
+            elif kwargs:
+                pulled = [vjp(g, answer, *inputs, **kwargs) for vjp in plan.vjps]
+            else:
+                pulled = [vjp(g, answer, *inputs) for vjp in plan.vjps]
+            for parent, each in zip(parents, pulled, strict=True):
+                if each is not None:
+                    if each.shape != parent.shape or each.dtype != parent.dtype:
+                        each = fitted(each, parent.shape, parent.dtype)
+                    key = parent.sequence
+                    cotangents[key] = cotangents[key] + each if key in cotangents else each
+        return leaves
+
+    def _tracked(self, node: Node, plan: Plan) -> tuple[Any, Sequence[Any]]:
+        """The answer and the inputs of a node, tracked as they were."""
+        inputs = list(node.inputs)
+        for place, parent in zip(plan.places, node.parents, strict=True):
+            inputs[place] = self.kind(inputs[place], self, parent)
+        return self.kind(node.answer, self, node), inputs
+
+
+Cotangents = dict[Node, Any]
+
+
+def recorded(output: Node) -> dict[int, Node]:
+    """All that a node was computed from; raises if some of it was freed or is stale."""
+    found = {output.sequence: output}
+    waiting = [output]
+    while waiting:
+        node = waiting.pop()
+        if node.plan is None:
+            node.require_usable()
+        for each in node.parents:
+            if each.sequence not in found:
+                found[each.sequence] = each
+                waiting.append(each)
+    return found
