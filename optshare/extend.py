@@ -39,6 +39,13 @@ from optshare.lazy import lazy_exports
 from optshare.namespace.completed import complete
 from optshare.namespace.fallbacks import host_bernoulli
 from optshare.namespace.protocol import NN, Namespace, Random
+from optshare.namespace.windows import (
+    Windows,
+    conv_transpose_windows,
+    conv_windows,
+    is_even,
+    pool_windows,
+)
 from optshare.operators import Operators
 from optshare.overlay import Overlay, Suspended
 from optshare.overlay import current as current_overlay
@@ -79,15 +86,20 @@ __all__ = [
     "StaleRecordError",
     "Suspended",
     "UnreachedParametersError",
+    "Windows",
     "complete",
+    "conv_transpose_windows",
+    "conv_windows",
     "current_overlay",
     "floating",
     "hookimpl",
     "host_bernoulli",
     "is_array",
+    "is_even",
     "is_floating",
     "lazy_exports",
     "leaves",
     "params",
+    "pool_windows",
     "require_scalar",
 ]

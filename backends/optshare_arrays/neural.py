@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from optshare_arrays import reductions
+from optshare_arrays.convolution import conv as conv
+from optshare_arrays.convolution import conv_transpose as conv_transpose
 from optshare_arrays.elementwise import exp
+from optshare_arrays.pooling import max_pool as max_pool
+from optshare_arrays.pooling import mean_pool as mean_pool
 from optshare_arrays.primitives import Primitive, plain
 from optshare_arrays.untyped import np
 
 
 def _relu(x: Any) -> Any:
-    return np.maximum(x, 0)
+    y = np.zeros_like(x)
+    return np.maximum(x, y, out=y)
 
 
 def _sigmoid(x: Any) -> Any:

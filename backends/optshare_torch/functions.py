@@ -8,6 +8,7 @@ import array_api_compat.torch as _torch_namespace
 import torch
 
 from optshare.extend import Namespace, ParameterError, complete
+from optshare_torch import convolution
 
 xp: Any = _torch_namespace  # its functions are not annotated
 
@@ -55,6 +56,9 @@ class Neural:
     """The neural functions that PyTorch has with the same meaning."""
 
     relu = staticmethod(torch.relu)
+    conv = staticmethod(convolution.conv)
+    conv_transpose = staticmethod(convolution.conv_transpose)
+    mean_pool = staticmethod(convolution.mean_pool)
     sigmoid = staticmethod(torch.sigmoid)
 
     @staticmethod

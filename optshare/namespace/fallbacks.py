@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from optshare.namespace.convolution import conv, conv_transpose, max_pool, mean_pool
 from optshare.namespace.protocol import Namespace
 from optshare.narrowing import is_sequence
 
@@ -138,6 +139,10 @@ NEURAL = {
         gelu,
         log_softmax,
         softmax,
+        conv,
+        conv_transpose,
+        max_pool,
+        mean_pool,
     )
 }
 RANDOM = {"bernoulli": bernoulli}
