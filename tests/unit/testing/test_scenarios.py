@@ -1,9 +1,12 @@
 """The references of the scenarios, by other ways; and that no function lacks one."""
 
 import math
+import re
 
 import numpy as np
 import pytest
+import torch
+from torch.nn import functional
 
 from optshare.namespace.protocol import NN, Namespace
 from optshare.testing import CHECKS
@@ -108,6 +111,14 @@ def columns(function):
     return lambda x: rows(function)(x.T)
 
 
+def torchs(function, *shapes, **options):
+    """PyTorch's function, of the same numbers in other shapes."""
+    return lambda *arrays: function(
+        *(torch.tensor(each).reshape(*shape) for each, shape in zip(arrays, shapes, strict=True)),
+        **options,
+    ).numpy()
+
+
 FORMULAS = {
     "abs": each(lambda x: x if x > 0 else -x),
     "acos": each(math.acos),
@@ -189,6 +200,20 @@ FORMULAS = {
     "index": lambda x: np.array(x.tolist()[1][1:]),
     "nn.softmax": rows(softmax),
     "nn.log_softmax": rows(lambda r: [math.log(v) for v in softmax(r)]),
+    "nn.conv": torchs(
+        functional.conv2d, (1, 1, 3, 4), (3, 1, 2, 2), stride=(1, 2), padding=1, dilation=(2, 1)
+    ),
+    "nn.conv_groups": torchs(functional.conv1d, (1, 4, 3), (6, 2, 1), groups=2),
+    "nn.conv_transpose": torchs(
+        functional.conv_transpose2d,
+        (1, 2, 2, 3),
+        (2, 1, 3, 2),
+        stride=2,
+        padding=1,
+        output_padding=(1, 0),
+    ),
+    "nn.max_pool": torchs(functional.max_pool2d, (1, 1, 3, 4), kernel_size=2, stride=1),
+    "nn.mean_pool": torchs(functional.avg_pool2d, (1, 1, 3, 4), kernel_size=2, padding=1),
 }
 
 
@@ -245,9 +270,8 @@ def test_a_function_without_a_scenario_has_none_and_the_exception_has_its_check(
 def test_a_scenario_is_named_after_a_function_that_it_calls():
     for name, row in ALL.items():
         if name not in ("operators", "fan_out", "index"):
-            assert name.partition("_keepdims")[0].partition("_axes")[0].partition("_last")[0] in (
-                *names_used(row),
-            ) or name in names_used(row)
+            bare = re.sub("_(keepdims|axes|last|groups)$", "", name)
+            assert bare in names_used(row) or name in names_used(row)
 
 
 def test_every_scenario_is_a_check_of_level_2():
