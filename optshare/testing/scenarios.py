@@ -123,7 +123,7 @@ STRUCTURAL = {
     ),
     "nn.conv_transpose": Row(
         "ops.nn.conv_transpose(ops.reshape(x, (1, 2, 2, 3)), ops.reshape(y, (2, 1, 3, 2)), "
-        "stride=2, padding=1, output_padding=(1, 0))",
+        "stride=(2, 1), padding=1, output_padding=(1, 0))",
         "RR",
     ),
     "nn.max_pool": Row("ops.nn.max_pool(ops.reshape(x, (1, 1, 3, 4)), 2, stride=1)", "R"),

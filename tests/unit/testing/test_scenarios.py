@@ -208,7 +208,7 @@ FORMULAS = {
         functional.conv_transpose2d,
         (1, 2, 2, 3),
         (2, 1, 3, 2),
-        stride=2,
+        stride=(2, 1),
         padding=1,
         output_padding=(1, 0),
     ),
