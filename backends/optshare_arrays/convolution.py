@@ -67,35 +67,39 @@ def batch_first(x: Any, dtype: Any) -> Any:
     return x.astype(dtype, copy=False).transpose(-1, *range(x.ndim - 1))
 
 
-def _parts(windows: Windows, channels: int, batch: int) -> Iterator[tuple[slice, Windows]]:
+def _parts(windows: Windows, channels: int, batch: int) -> Iterator[slice]:
     """The places of the windows along the first axis, in parts whose columns are small."""
     rows = windows.counts[0]
     row = channels * math.prod(windows.window) * math.prod(windows.counts[1:]) * batch
     most = max(1, LARGEST // max(row, 1))
-    for start in range(0, rows, most):
-        stop = min(start + most, rows)
-        yield slice(start, stop), windows._replace(counts=(stop - start, *windows.counts[1:]))
+    return (slice(start, min(start + most, rows)) for start in range(0, rows, most))
 
 
-def _beginning(part: slice, windows: Windows) -> int:
-    return part.start * windows.stride[0]
+def _met(x: Any, windows: Windows) -> Any:
+    """What the windows meet, a view: (channels, *counts, batch, *window)."""
+    axes = range(1, x.ndim - 1)
+    met = np.lib.stride_tricks.sliding_window_view(x, windows.reach, tuple(axes))
+    places = tuple(
+        slice(0, (n - 1) * s + 1, s) for n, s in zip(windows.counts, windows.stride, strict=True)
+    )
+    elements = tuple(slice(None, None, d) for d in windows.dilation)
+    met = met[:, *places, :, *elements]
+    return met.transpose(0, *range(x.ndim, met.ndim), *range(1, x.ndim))
 
 
-def _columns(x: Any, windows: Windows, groups: int) -> Any:
-    """What each window meets: (groups, channels / groups * window, counts * batch)."""
-    channels, batch = len(x), x.shape[-1]
-    shape = (channels, math.prod(windows.window), *windows.counts, batch)
-    columns = np.empty_like(x, shape=shape)
-    for place, each in enumerate(windows.slices()):
-        columns[:, place] = x[:, *each]
-    return columns.reshape(groups, channels // groups * shape[1], -1)
+def _columns(met: Any, part: slice, groups: int) -> Any:
+    """(groups, channels / groups * window, counts * batch), for some places."""
+    axes = (met.ndim - 2) // 2
+    some = met[(slice(None),) * (axes + 1) + (part,)]
+    return some.reshape(groups, len(met) // groups * math.prod(met.shape[1 : axes + 1]), -1)
 
 
-def _add_columns(x: Any, columns: Any, windows: Windows) -> None:
+def _add_columns(x: Any, columns: Any, part: slice, windows: Windows) -> None:
     """The transpose of `_columns`: adds to x what each window met."""
-    channels, batch = len(x), x.shape[-1]
-    columns = columns.reshape(channels, math.prod(windows.window), *windows.counts, batch)
-    for place, each in enumerate(windows.slices()):
+    some = windows._replace(counts=(part.stop - part.start, *windows.counts[1:]))
+    columns = columns.reshape(len(x), math.prod(windows.window), *some.counts, x.shape[-1])
+    x = x[:, part.start * windows.stride[0] :]
+    for place, each in enumerate(some.slices()):
         met = x[:, *each]
         met += columns[:, place]
 
@@ -112,32 +116,32 @@ def _correlate(x: Any, weight: Any, windows: Windows, groups: int) -> Any:
     x, matrices = batch_last(x, windows), _matrices(weight, groups)
     shape = (len(weight), *windows.counts, x.shape[-1])
     y = np.empty_like(x, np.result_type(x, matrices), shape=shape)
-    for part, some in _parts(windows, len(x), x.shape[-1]):
-        columns = _columns(x[:, _beginning(part, windows) :], some, groups)
-        np.matmul(matrices, columns, out=_rows(y[:, part], groups))
+    met = _met(x, windows)
+    for part in _parts(windows, len(x), x.shape[-1]):
+        np.matmul(matrices, _columns(met, part, groups), out=_rows(y[:, part], groups))
     return batch_first(y, dtype)
 
 
 def _spread(g: Any, weight: Any, windows: Windows, groups: int) -> Any:
     dtype = np.result_type(g, weight)
-    g, matrices = batch_last(g), _matrices(weight, groups)
-    channels = weight.shape[1] * groups
-    shape = (channels, *windows.padded, g.shape[-1])
+    g, matrices = batch_last(g), _matrices(weight, groups).swapaxes(1, 2)
+    shape = (weight.shape[1] * groups, *windows.padded, g.shape[-1])
     x = np.zeros_like(g, np.result_type(g, matrices), shape=shape)
-    for part, some in _parts(windows, channels, g.shape[-1]):
-        columns = np.matmul(matrices.swapaxes(1, 2), _rows(g[:, part], groups))
-        _add_columns(x[:, _beginning(part, windows) :], columns, some)
+    for part in _parts(windows, len(x), g.shape[-1]):
+        columns = np.matmul(matrices, _rows(g[:, part], groups))
+        _add_columns(x, columns, part, windows)
     return batch_first(x[:, *windows.inside], dtype)
 
 
 def _weigh(x: Any, g: Any, windows: Windows, groups: int) -> Any:
     dtype = np.result_type(x, g)
     x, g = batch_last(x, windows), batch_last(g)
-    shape = (len(g), len(x) // groups, *windows.window)
+    met = _met(x, windows)
     weight: Any = 0
-    for part, some in _parts(windows, len(x), x.shape[-1]):
-        columns = _columns(x[:, _beginning(part, windows) :], some, groups)
+    for part in _parts(windows, len(x), x.shape[-1]):
+        columns = _columns(met, part, groups)
         weight = weight + np.matmul(_rows(g[:, part], groups), columns.swapaxes(1, 2))
+    shape = (len(g), len(x) // groups, *windows.window)
     return weight.reshape(shape).astype(dtype, copy=False)
 
 

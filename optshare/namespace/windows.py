@@ -40,10 +40,14 @@ class Windows(NamedTuple):
         return tuple(slice(before, before + n) for n, (before, _) in pairs)
 
     @property
+    def reach(self) -> Sizes:
+        """The size of a window with its holes."""
+        return tuple(d * (n - 1) + 1 for n, d in zip(self.window, self.dilation, strict=True))
+
+    @property
     def apart(self) -> bool:
         """Whether no two places overlap."""
-        sizes = zip(self.window, self.dilation, self.stride, strict=True)
-        return all(hole * (size - 1) < step for size, hole, step in sizes)
+        return all(n <= step for n, step in zip(self.reach, self.stride, strict=True))
 
     @property
     def around(self) -> Pairs:
