@@ -1,22 +1,27 @@
-"""Convolutions, by a product of matrices over the columns of the windows.
+"""Convolutions, by one product of matrices for each row of the answer.
 
-Inside, the batch is the last axis, (channels, *space, batch): then all copies run over long
-rows. What is given back is a view of that memory with the batch first, and the functions
-that follow keep its order, so nothing is transposed between layers.
+What is given back is a view of memory with the batch last, and the functions that follow keep
+its order, so nothing is transposed between layers.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 from optshare.extend import Windows, conv_transpose_windows, conv_windows
+from optshare_arrays.columns import (
+    batch_first,
+    batch_last,
+    by_rows,
+    columns_of,
+    divided,
+    grouped,
+    met_by,
+    spread_rows,
+)
 from optshare_arrays.primitives import Primitive
 from optshare_arrays.untyped import np
-
-LARGEST = 1 << 18
-"""How many elements the columns may have; those of larger arrays are made in parts."""
 
 
 def conv(
@@ -50,104 +55,50 @@ def conv_transpose(
     return spread(x, weight, windows, groups)
 
 
-def batch_last(x: Any, windows: Windows | None = None, value: float = 0.0) -> Any:
-    """(channels, *space, batch), contiguous; with the padding of windows, if there is any."""
-    x = x.transpose(*range(1, x.ndim), 0)
-    if x.dtype == np.float16:
-        x = x.astype(np.float32)
-    if windows is None or windows.padded == windows.space:
-        return np.ascontiguousarray(x)
-    padded = np.full_like(x, value, shape=(len(x), *windows.padded, x.shape[-1]), order="C")
-    padded[:, *windows.inside] = x
-    return padded
-
-
-def batch_first(x: Any, dtype: Any) -> Any:
-    """(batch, channels, *space), a view of the same memory."""
-    return x.astype(dtype, copy=False).transpose(-1, *range(x.ndim - 1))
-
-
-def _parts(windows: Windows, channels: int, batch: int) -> Iterator[slice]:
-    """The places of the windows along the first axis, in parts whose columns are small."""
-    rows = windows.counts[0]
-    row = channels * math.prod(windows.window) * math.prod(windows.counts[1:]) * batch
-    most = max(1, LARGEST // max(row, 1))
-    return (slice(start, min(start + most, rows)) for start in range(0, rows, most))
-
-
-def _met(x: Any, windows: Windows) -> Any:
-    """What the windows meet, a view: (channels, *counts, batch, *window)."""
-    axes = range(1, x.ndim - 1)
-    met = np.lib.stride_tricks.sliding_window_view(x, windows.reach, tuple(axes))
-    places = tuple(
-        slice(0, (n - 1) * s + 1, s) for n, s in zip(windows.counts, windows.stride, strict=True)
-    )
-    elements = tuple(slice(None, None, d) for d in windows.dilation)
-    met = met[:, *places, :, *elements]
-    return met.transpose(0, *range(x.ndim, met.ndim), *range(1, x.ndim))
-
-
-def _columns(met: Any, part: slice, groups: int) -> Any:
-    """(groups, channels / groups * window, counts * batch), for some places."""
-    axes = (met.ndim - 2) // 2
-    some = met[(slice(None),) * (axes + 1) + (part,)]
-    return some.reshape(groups, len(met) // groups * math.prod(met.shape[1 : axes + 1]), -1)
-
-
-def _add_columns(x: Any, columns: Any, part: slice, windows: Windows) -> None:
-    """The transpose of `_columns`: adds to x what each window met."""
-    some = windows._replace(counts=(part.stop - part.start, *windows.counts[1:]))
-    columns = columns.reshape(len(x), math.prod(windows.window), *some.counts, x.shape[-1])
-    x = x[:, part.start * windows.stride[0] :]
-    for place, each in enumerate(some.slices()):
-        met = x[:, *each]
-        met += columns[:, place]
-
-
-def _matrices(weight: Any, groups: int) -> Any:
-    """A weight as one matrix for each group."""
-    if weight.dtype == np.float16:
-        weight = weight.astype(np.float32)
-    return weight.reshape(groups, len(weight) // groups, -1)
-
-
 def _correlate(x: Any, weight: Any, windows: Windows, groups: int) -> Any:
     dtype = np.result_type(x, weight)
-    x, matrices = batch_last(x, windows), _matrices(weight, groups)
+    x = batch_last(x, windows)
+    rows, others = divided(windows, x.shape[-1])
+    columns, matrices = columns_of(x, rows, others, groups), by_rows(weight, rows, groups)
+    matrices = matrices.reshape(groups, len(weight) // groups, math.prod(matrices.shape[2:]))
     shape = (len(weight), *windows.counts, x.shape[-1])
     y = np.empty_like(x, np.result_type(x, matrices), shape=shape)
-    met = _met(x, windows)
-    for part in _parts(windows, len(x), x.shape[-1]):
-        np.matmul(matrices, _columns(met, part, groups), out=_rows(y[:, part], groups))
+    answers = grouped(y, rows, groups)
+    for place, met in enumerate(met_by(columns, rows)):
+        np.matmul(matrices, met, out=answers[:, :, place])
     return batch_first(y, dtype)
+
+
+def _weigh(x: Any, g: Any, windows: Windows, groups: int) -> Any:
+    dtype, inner = np.result_type(x, g), x.shape[1] // groups
+    x, g = batch_last(x, windows), batch_last(g)
+    rows, others = divided(windows, g.shape[-1])
+    columns, g = columns_of(x, rows, others, groups), grouped(g, rows, groups)
+    total: Any = None
+    for place, met in enumerate(met_by(columns, rows)):
+        product = np.matmul(g[:, :, place], met.swapaxes(1, 2))
+        total = product if total is None else np.add(total, product, out=total)
+    out = groups * g.shape[1]
+    weight = total.reshape(out, *rows.window, inner, math.prod(others.window)).swapaxes(1, 2)
+    return weight.reshape(out, inner, *windows.window).astype(dtype, copy=False)
 
 
 def _spread(g: Any, weight: Any, windows: Windows, groups: int) -> Any:
     dtype = np.result_type(g, weight)
-    g, matrices = batch_last(g), _matrices(weight, groups).swapaxes(1, 2)
-    shape = (weight.shape[1] * groups, *windows.padded, g.shape[-1])
-    x = np.zeros_like(g, np.result_type(g, matrices), shape=shape)
-    for part in _parts(windows, len(x), g.shape[-1]):
-        columns = np.matmul(matrices, _rows(g[:, part], groups))
-        _add_columns(x, columns, part, windows)
+    g = batch_last(g)
+    batch, inner = g.shape[-1], weight.shape[1]
+    rows, others = divided(windows, batch)
+    columns = spread_rows(grouped(g, rows, groups), by_rows(weight, rows, groups), rows)
+    columns = columns.reshape(
+        groups, *rows.padded, inner, math.prod(others.window), *others.counts, batch
+    )
+    shape = (groups, inner, *rows.padded, *others.padded, batch)
+    x = np.zeros_like(columns, shape=shape)
+    for place, each in enumerate(others.slices()):
+        met = x[:, :, :, *each]
+        met += columns[:, :, :, place].swapaxes(1, 2)
+    x = x.reshape(groups * inner, *windows.padded, batch)
     return batch_first(x[:, *windows.inside], dtype)
-
-
-def _weigh(x: Any, g: Any, windows: Windows, groups: int) -> Any:
-    dtype = np.result_type(x, g)
-    x, g = batch_last(x, windows), batch_last(g)
-    met = _met(x, windows)
-    weight: Any = 0
-    for part in _parts(windows, len(x), x.shape[-1]):
-        columns = _columns(met, part, groups)
-        weight = weight + np.matmul(_rows(g[:, part], groups), columns.swapaxes(1, 2))
-    shape = (len(g), len(x) // groups, *windows.window)
-    return weight.reshape(shape).astype(dtype, copy=False)
-
-
-def _rows(g: Any, groups: int) -> Any:
-    """A matrix for each group, with a row for each channel."""
-    return g.reshape(groups, len(g) // groups, -1)
 
 
 # The sum of g * conv(x, weight) is linear in x, in weight and in g, and each of these

@@ -11,7 +11,7 @@ from itertools import repeat
 from typing import Any
 
 from optshare.extend import Windows, pool_windows
-from optshare_arrays.convolution import batch_first, batch_last
+from optshare_arrays.columns import batch_first, batch_last
 from optshare_arrays.primitives import Primitive, plain
 from optshare_arrays.untyped import np
 
@@ -35,7 +35,8 @@ def _met(x: Any, windows: Windows, padding: float = 0.0) -> list[Any]:
 def _laid(shares: Any, factors: Iterable[Any], windows: Windows, dtype: Any) -> Any:
     """The transpose of `_met`: each element of the window takes the shares times its factor."""
     shape = (len(shares), *windows.padded, shares.shape[-1])
-    padded = np.zeros_like(shares, shape=shape, order="C")
+    make = np.empty_like if windows.tile else np.zeros_like
+    padded = make(shares, shape=shape, order="C")
     for each, factor in zip(windows.slices(), factors, strict=False):
         place = padded[:, *each]
         if windows.apart:

@@ -28,6 +28,17 @@ class Windows(NamedTuple):
     counts: Sizes
     """How many places there are."""
 
+    def along(self, axes: slice) -> Windows:
+        """Those of some of the axes."""
+        return Windows(
+            self.space[axes],
+            self.window[axes],
+            self.stride[axes],
+            self.padding[axes],
+            self.dilation[axes],
+            self.counts[axes],
+        )
+
     @property
     def padded(self) -> Sizes:
         """The size of the array with its padding."""
@@ -60,6 +71,12 @@ class Windows(NamedTuple):
             reach = hole * (size - 1)
             found.append((reach - before, n + before - (count - 1) * step - 1))
         return tuple(found)
+
+    @property
+    def tile(self) -> bool:
+        """Whether each element of the padded array is met once."""
+        tiles = zip(self.padded, self.window, self.stride, self.counts, strict=True)
+        return all(k == step and count * step == n for n, k, step, count in tiles)
 
     def slices(self) -> Iterator[tuple[slice, ...]]:
         """For each element of the window, in C order, what it meets of the padded array.

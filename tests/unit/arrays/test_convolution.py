@@ -9,7 +9,7 @@ from torch.nn import functional
 
 import optshare_functional
 from optshare.extend import complete
-from optshare_arrays import convolution, namespace, ops
+from optshare_arrays import columns, convolution, namespace, ops
 
 fallbacks = complete(namespace)
 
@@ -156,16 +156,18 @@ def test_the_transposed_convolution_is_the_gradient_of_the_convolution(problem, 
         np.testing.assert_allclose(back, found, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("largest", [1, 40, 1000])
-def test_columns_made_in_parts_give_the_same_numbers(largest, derivatives, monkeypatch):
-    monkeypatch.setattr(convolution, "LARGEST", largest)
-    for case in ("plane", "everything", "volume", "line", "empty_batch"):
-        x, weight, options = CONV[case]
-        derivatives.agree_with_torch(
-            lambda x, w, options=options: ops.nn.conv(x, w, **options),
-            torchs("conv", len(x) - 2, **options),
-            *drawn(x, weight),
-        )
+@pytest.mark.parametrize("long", [0, 10**9])
+@pytest.mark.parametrize("case", CONV)
+def test_rows_alone_and_all_rows_at_once_give_the_same_numbers(
+    case, long, derivatives, monkeypatch
+):
+    monkeypatch.setattr(columns, "LONG", long)
+    x, weight, options = CONV[case]
+    derivatives.agree_with_torch(
+        lambda x, w: ops.nn.conv(x, w, **options),
+        torchs("conv", len(x) - 2, **options),
+        *drawn(x, weight),
+    )
 
 
 def strided(x):
