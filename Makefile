@@ -43,17 +43,17 @@ $(VENV)/.demo: pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(VENV)/.demo-torch: tests/constraints.txt | $(VENV)/.demo
-	@echo "Downloading PyTorch: about 200 MB for its CPU build, about 3 GB for the CUDA build that"
-	@echo "the Linux index has. Without it: make demo ENGINES=\"tape functional\" ..."
+	@echo "Downloading PyTorch: about 200 MB for its CPU build, several GB for the CUDA build"
+	@echo "that the Linux index has. Without it: make demo ENGINES=\"tape functional\" ..."
 	$(BIN)/python -m pip install --quiet --constraint tests/constraints.txt --editable '.[torch]'
 	@touch $@
 
 $(VENV)/.demo-jax: | $(VENV)/.demo
-	@echo "Downloading JAX: about 125 MB. Without it: make demo ENGINES=\"tape functional\" ..."
+	@echo "Downloading JAX: about 90 MB. Without it: make demo ENGINES=\"tape functional\" ..."
 	$(BIN)/python -m pip install --quiet --editable '.[jax]'
 	@touch $@
 
 $(VENV)/.test: pyproject.toml tests/constraints.txt | $(BIN)/python
-	@echo "Installing optshare with what the tests need (about 2.5 GB on disk; PyTorch, JAX and Flax among it) into $(VENV) ..."
+	@echo "Installing optshare with what the tests need (about 2.1 GB on disk; PyTorch, JAX and Flax among it) into $(VENV) ..."
 	$(BIN)/python -m pip install --quiet --constraint tests/constraints.txt --editable '.[test]'
 	@touch $@ $(VENV)/.demo $(VENV)/.demo-torch $(VENV)/.demo-jax
