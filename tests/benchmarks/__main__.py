@@ -11,7 +11,7 @@ from tests.benchmarks.report import page, report
 from tests.benchmarks.results import Results
 from tests.benchmarks.workloads import WORKLOADS
 
-SECONDS = 10.0
+SECONDS = 14.0
 QUICK = 0.3
 CHILD = "tests.benchmarks.child"
 

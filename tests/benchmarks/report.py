@@ -24,7 +24,7 @@ def report(measured, command):
     about = [*environment.description(), f"Command: `{command}`."]
     if kernels:
         about.append(f"NumPy's BLAS picked its kernels for {kernels}.")
-    parts = ["\n".join(about)]
+    parts = ["\n".join(f"- {each}" for each in about)]
     if LIMITED in measured:
         parts.append(summary(measured[LIMITED][1]))
     for threads, (_, results) in measured.items():
@@ -54,7 +54,7 @@ def section(workload, found, threads):
     compared = found.comparisons()
     head = ["contestant", f"median, {unit}", "quartiles", *(f"/ {each}" for each in compared)]
     head += ["rounds", "limit"] if threads == LIMITED else ["rounds"]
-    rows = [row(workload, found, each, threads) for each in sorted(found.samples, key=found.median)]
+    rows = [row(workload, found, each, threads) for each in found.ordered()]
     rows += [[name, *["-"] * (len(head) - 2), reason] for name, reason in found.missing.items()]
     notes = workload.notes if threads == LIMITED else []
     return "\n\n".join([f"### {workload.title}", *notes, table(head, rows)])

@@ -32,6 +32,11 @@ class Results:
         pairs = zip(self.samples[name], self.samples[other], strict=True)
         return median(one / another for one, another in pairs if one and another)
 
+    def ordered(self):
+        """The contestants, the fastest first."""
+        first = next(iter(self.samples))
+        return sorted(self.samples, key=lambda each: self.ratio(each, first))
+
     def rounds(self, name):
         """The number of samples."""
         return len(self._taken(name))
