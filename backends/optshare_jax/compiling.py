@@ -121,7 +121,7 @@ class Compiling:
         """The value of `fn(*args)`, and the gradient for each key, `None` where absent."""
         refuse_staging("a model was called")
         arguments, signature = Arguments(args), Signature(fn)
-        require_held(*arguments.inputs, *(key.dtype for key in keys))
+        require_held(*arguments.inputs, *keys)
         identities = tuple(map(id, keys)), settings()
         native = self._modules(signature, arguments, keys)
         key = signature.key, identities, arguments.key, modules.structure(keys, native)

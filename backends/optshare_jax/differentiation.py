@@ -120,7 +120,7 @@ def gradient(fn: Callable[..., Any], keys: Arrays, *args: Any) -> tuple[Any, lis
     """The value of `fn(*args)` and its gradient for each key, one operation after the other."""
     others = modules.companions(keys, modules.modules_in([*keys, *args, *Signature(fn).held]))
     parameters, rest = values_of(keys), values_of(others)
-    require_held(*parameters, *args)
+    require_held(*args, *(key for key in keys if not key.transient))
     reading = Reading(fn, keys, others, lambda leaves: args)
     try:
         reading.is_shared = not others  # a framework's module is not read by way of us
