@@ -40,7 +40,7 @@ class Traced(NamedTuple):
     program: Callable[..., Any]
     captured: list[Any]
     held: list[Any]
-    """Objects that the function is known by."""
+    """What the function is known by; alive, so that no other object gets its id."""
 
 
 class Call(NamedTuple):
@@ -87,33 +87,31 @@ class Compiling:
         refuse_staging("a model was called")
         arguments, signature = Arguments(args), Signature(fn)
         require_held(*arguments.inputs, *keys)
-        identities = tuple(map(id, keys)), settings()
-        native = self._modules(signature, arguments, keys)
+        held = [*signature.held, *arguments.held, *keys]
+        known_by = signature.key, arguments.fixed, tuple(map(id, keys))
+        native = self._modules(known_by, held)
         call = Call(fn, keys, arguments, native)
-        key = signature.key, identities, arguments.key, modules.structure(keys, native)
+        key = known_by, arguments.key, settings(), modules.structure(keys, native)
         while True:
             traced = self._traced.recalled(key)
             if traced is None:
-                held = [*signature.held, *arguments.held, *keys, *native]
-                traced = self._trace(call, held)
+                traced = self._trace(call, [*held, *native])
                 if outside := traced.captured or signature.written:
                     self._warn(fn, outside)
                 else:
                     self._traced.remember(key, traced)
+                    self._native.remember(known_by, (native, held))
             try:
                 return self._finished(traced, arguments)
             except Changed:
                 self._traced.pop(key, None)
 
-    def _modules(
-        self, signature: Signature, arguments: Arguments, keys: Sequence[Any]
-    ) -> Sequence[Any]:
+    def _modules(self, known_by: Hashable, held: Sequence[Any]) -> Sequence[Any]:
         """The modules of a framework that the function may call."""
-        key = signature.key, arguments.fixed
-        if key not in self._native:
-            found = modules.modules_in([*keys, *signature.held, *arguments.held])
-            self._native.remember(key, found)
-        return self._native[key]
+        if not modules.is_loaded():
+            return ()
+        native, _ = self._native.recalled(known_by) or (None, ())
+        return modules.modules_in(held) if native is None else native
 
     def _trace(self, call: Call, held: list[Any]) -> Traced:
         """The function as a program; traced until everything that it reads is an input."""

@@ -118,7 +118,7 @@ def _reached(pullback: Any, parameters: Arrays) -> list[bool]:
 
 def gradient(fn: Callable[..., Any], keys: Arrays, *args: Any) -> tuple[Any, list[Any]]:
     """The value of `fn(*args)` and its gradient for each key, one operation after the other."""
-    others = modules.companions(keys, modules.modules_in([*keys, *args, *Signature(fn).held]))
+    others = _companions(fn, keys, args) if modules.is_loaded() else []
     parameters, rest = values_of(keys), values_of(others)
     require_held(*args, *(key for key in keys if not key.transient))
     reading = Reading(fn, keys, others, lambda leaves: args)
@@ -132,6 +132,11 @@ def gradient(fn: Callable[..., Any], keys: Arrays, *args: Any) -> tuple[Any, lis
             value, found, written = reading.differentiated(parameters, rest, ())
     reading.write(written)
     return value, reading.laid_out(found)
+
+
+def _companions(fn: Callable[..., Any], keys: Arrays, args: Arrays) -> list[Any]:
+    """The other Variables of the modules that a function may call."""
+    return modules.companions(keys, modules.modules_in([*keys, *args, *Signature(fn).held]))
 
 
 def values_of(boxes: Arrays) -> list[Any]:
