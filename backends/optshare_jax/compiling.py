@@ -73,7 +73,7 @@ class Compiling:
         self._programs = Recent()
         self._native = Recent()
         self._known = Recent()
-        """Boxes that functions were seen to read, by their code."""
+        """The boxes that the last function of a code read."""
         self._compilations: Counter[Hashable] = Counter()
         self._warned: set[Hashable] = set()
 
@@ -114,23 +114,29 @@ class Compiling:
         return modules.modules_in(held) if native is None else native
 
     def _trace(self, call: Call, held: list[Any]) -> Traced:
-        """The function as a program; traced until everything that it reads is an input."""
-        given, code = set(map(id, call.keys)), code_of(call.fn)
-        companions = modules.companions(call.keys, call.native)
-        known: dict[Any, None] = self._known.recalled(code) or {}
-        while True:
-            _settle([*call.keys, *companions, *known])
-            others = [*companions, *(box for box in known if id(box) not in given)]
-            reading, closed, shapes = self._read(call, others)
-            if not reading.missed:
-                break
-            known = {**known, **dict.fromkeys(reading.missed)}
+        """The function as a program."""
+        reading, closed, shapes = self._read_exactly(call)
         # a key that is frozen later is read all the same
-        self._known.remember(code, {**known, **dict.fromkeys(call.keys)})
+        self._known.remember(code_of(call.fn), [*reading.besides, *call.keys])
         reading.forget()
         closed, captured = lifted(closed)
         program = self._program(call.fn, closed, jax.tree_util.tree_structure(shapes))
         return Traced(reading, program, captured, held)
+
+    def _read_exactly(self, call: Call) -> tuple[Reading, Any, Any]:
+        """A trace whose inputs are all the boxes that the function reads, and no others."""
+        given, companions = set(map(id, call.keys)), modules.companions(call.keys, call.native)
+        guessed: Sequence[Any] = self._known.recalled(code_of(call.fn)) or ()
+        others: dict[Any, None] = {box: None for box in guessed if id(box) not in given}
+        is_guess = True
+        while True:
+            boxes = [*companions, *others]
+            _settle([*call.keys, *boxes])
+            found = self._read(call, boxes)
+            read = found[0].besides
+            if read.keys() == others.keys() or (not is_guess and read.keys() <= others.keys()):
+                return found
+            others, is_guess = read if is_guess else {**others, **read}, False
 
     def _read(self, call: Call, others: Sequence[Any]) -> tuple[Reading, Any, Any]:
         """One trace, as a jaxpr and the shapes of what comes out."""

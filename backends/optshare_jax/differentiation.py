@@ -38,8 +38,8 @@ class Reading:
         recording: bool = True,
     ) -> None:
         self.keys, self.others = list(keys), list(others)
-        self.missed: list[Any] = []
-        """The boxes that it read and that were no inputs."""
+        self.besides: dict[Any, None] = {}
+        """The boxes that it read beside its keys."""
         self.written: list[Any] = []
         """The Buffers that it wrote."""
         self.reached: list[bool] = []
@@ -57,7 +57,9 @@ class Reading:
             here.bind(boxes, values)
             value = self._fn(*self._fill(leaves))
             written = {**here.collected(), **changed()}
-        self.missed, self.was_read = list(here.missed), here.was_read
+        given = set(map(id, self.keys))
+        self.besides = {box: None for box in here.boxes if id(box) not in given}
+        self.was_read = here.was_read
         self.written = list(written)
         return value, list(written.values())
 
