@@ -51,12 +51,12 @@ def refuse_staging(what: str) -> None:
         )
 
 
-class InnerRead(Exception):  # noqa: N818 # no error: the function is called again
+class InnerRead(BaseException):  # a user's `except Exception` must not take it for an error
     """A box was read inside an inner trace, which other differentiations must not reuse."""
 
 
 class Trace(Overlay):
-    """An overlay for one trace: what is read beyond the inputs is noted, writes are outputs."""
+    """An overlay for one trace: what is read is noted, writes are outputs."""
 
     __slots__ = ("_level", "boxes", "is_shared")
 
