@@ -196,6 +196,12 @@ class BaseBackend(Seam):
         raise CapabilityError(f"backend {self.name!r} does not declare {capability!r}")
 
 
+def placed(ops: Any, host: Any, like: Any) -> Any:
+    """An engine's array of numbers in host memory, on the device of another one."""
+    device = getattr(like, "device", None)
+    return ops.asarray(host) if device is None else ops.asarray(host, device=device)
+
+
 def require_scalar(value: Any) -> None:
     """Raise `NonScalarLossError` unless a value is one number."""
     if isinstance(value, int | float | complex):

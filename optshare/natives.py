@@ -7,6 +7,7 @@ from typing import Any, cast
 import numpy as np
 
 from optshare import registry
+from optshare.backend import placed
 from optshare.errors import BackendError
 from optshare.narrowing import is_numpy
 
@@ -46,9 +47,7 @@ class Natives:
             return np.asarray(data, like.dtype)
         ops: Any = registry.owner(like).ops
         dtype = None if is_numpy(data) else like.dtype
-        device = getattr(like, "device", None)
-        place = {} if device is None else {"device": device}
-        array = ops.asarray(np.asarray(data), **place)
+        array = placed(ops, np.asarray(data), like)
         return array if dtype is None or array.dtype == dtype else ops.astype(array, dtype)
 
 
