@@ -9,7 +9,7 @@ import numpy as np
 from optshare import registry
 from optshare.backend import placed
 from optshare.errors import BackendError
-from optshare.narrowing import is_numpy
+from optshare.narrowing import is_host, is_numpy
 
 
 class Natives:
@@ -43,7 +43,7 @@ class Natives:
 
     def converted(self, data: Any, like: Any) -> Any:
         """Python numbers, or an array of NumPy's, as an array of the engine of another."""
-        if _kind(like).__module__ == "numpy":
+        if is_host(like):
             return np.asarray(data, like.dtype)
         ops: Any = registry.owner(like).ops
         dtype = None if is_numpy(data) else like.dtype
