@@ -61,7 +61,7 @@ class Trace(Overlay):
     __slots__ = ("_level", "boxes", "is_shared")
 
     def __init__(self, recording: bool, *, is_shared: bool = False) -> None:
-        super().__init__(_itself)
+        super().__init__()
         self.is_shared = is_shared
         """Whether traces of inner functions may be those of other differentiations."""
         self.recording = recording
@@ -104,7 +104,3 @@ class Trace(Overlay):
                 f"write it outside"
             )
         super().write_buffer(buffer, value)
-
-
-def _itself(value: Any) -> Any:
-    return value
