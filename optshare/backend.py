@@ -179,9 +179,13 @@ class BaseBackend(Seam):
     def rebuilt(self, tree: Any, values: dict[str, Any], *, keep: bool = True) -> Any:
         """The framework's own immutable model with other arrays at some paths.
 
-        What is no parameter is kept, or else becomes `None`.
+        What is no parameter is kept, or else becomes `None`. Raises
+        `CapabilityError` in a backend that does not define it.
         """
-        raise NotImplementedError
+        raise CapabilityError(
+            f"backend {self.name!r} cannot make a {type(tree).__name__} with other arrays; "
+            f"a backend that claims an immutable model defines rebuilt(model, values)"
+        )
 
     def detacher(self) -> Callable[[Any], Any]:
         """A function that strips from a value what the engine tracks from now on."""
