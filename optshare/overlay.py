@@ -35,12 +35,17 @@ _current: contextvars.ContextVar[Overlay | None] = contextvars.ContextVar("overl
 current = _current.get
 
 
+def _itself(value: Any) -> Any:
+    return value
+
+
 class Overlay:
     """Values that stand in for those stored in Parameters and Buffers, inside a `with`.
 
     `bind` sets what Parameters read as; an unbound one reads as it did outside.
     Buffers written inside are written back at the end, through `detach`, which
-    must strip what this differentiation tracks; an exception discards them.
+    must strip what this differentiation tracks, by default nothing; an exception
+    discards them.
     """
 
     __slots__ = (
@@ -57,7 +62,7 @@ class Overlay:
     suspended = False
     """Whether nothing is recorded here, whatever tracks its values."""
 
-    def __init__(self, detach: Callable[[Any], Any]) -> None:
+    def __init__(self, detach: Callable[[Any], Any] = _itself) -> None:
         self.recording = True
         """Whether dropout and batch statistics act."""
         self.detach = detach
@@ -141,7 +146,7 @@ class Suspended(Overlay):
     __slots__ = ()
     suspended = True
 
-    def __init__(self, detach: Callable[[Any], Any]) -> None:
+    def __init__(self, detach: Callable[[Any], Any] = _itself) -> None:
         super().__init__(detach)
         self.recording = False
         self.exclusive = False
@@ -153,11 +158,7 @@ class Suspended(Overlay):
 
 def aside() -> Suspended:
     """A `with` outside of whatever is being recorded here; it keeps Buffers until it ends."""
-    return Suspended(_itself)
-
-
-def _itself(value: Any) -> Any:
-    return value
+    return Suspended()
 
 
 def recording() -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from optshare.errors import EmptyModelError, UnregisteredParameterError
 from optshare.foreign import foreign, is_native
 from optshare.gradients import Gradients, added
-from optshare.narrowing import is_container, is_numpy, is_sequence, like, members
+from optshare.narrowing import is_container, is_host, is_numpy, is_sequence, like, members
 from optshare.parameter import Parameter, floating, is_array, is_floating
 from optshare.slots import HeldSlot, Slot
 from optshare.tree import grouped, keyed
@@ -174,8 +174,7 @@ def _is_numeric(thing: Any) -> bool:
 
 
 def _is_host_integer(thing: Any) -> bool:
-    on_host = type(thing).__module__ == "numpy"
-    return on_host and str(thing.dtype).startswith(("int", "uint"))
+    return is_host(thing) and str(thing.dtype).startswith(("int", "uint"))
 
 
 def _is_number_or_list(thing: Any) -> bool:
