@@ -103,7 +103,13 @@ class Overlay:
 
     def write_buffer(self, buffer: Box, value: Any) -> None:
         """Give a Buffer a value that fits, to be written back at the end."""
-        self._written[buffer] = buffer.fitting(value)
+        self._written[buffer] = self.fitting(buffer, value)
+
+    def fitting(self, buffer: Box, value: Any) -> Any:
+        """A value that fits a Buffer, as it reads outside."""
+        return (
+            buffer.fitting(value) if self._parent is None else self._parent.fitting(buffer, value)
+        )
 
     def collected(self) -> dict[Box, Any]:
         """What was written into Buffers, which then is not written back at the end."""

@@ -203,7 +203,8 @@ def _parts_of(kind: type) -> Callable[[Any], Iterable[tuple[str, Any]]]:
     for base, parts in _PARTS.items():
         if issubclass(kind, base):
             return parts
-    return partial(_attributes, _slots_of(kind))
+    slots: list[tuple[str, str]] = _slots_of(kind)
+    return partial(_attributes, slots)
 
 
 def _slots_of(kind: type) -> list[tuple[str, str]]:
