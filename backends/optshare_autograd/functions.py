@@ -14,9 +14,9 @@ from optshare_autograd.library import anp, is_box, np, plain
 # fmt: off
 SAME = (
     "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "divide",
-    "exp", "log", "log10", "log1p", "log2", "matmul", "max", "maximum", "mean", "min", "minimum",
-    "multiply", "negative", "pow", "reciprocal", "reshape", "sin", "sinh", "square", "squeeze",
-    "subtract", "sum", "tan", "tensordot",
+    "einsum", "exp", "log", "log10", "log1p", "log2", "matmul", "max", "maximum", "mean", "min",
+    "minimum", "multiply", "negative", "pow", "reciprocal", "reshape", "sin", "sinh", "square",
+    "squeeze", "subtract", "sum", "tan", "tensordot",
 )
 """What autograd has, with the meaning and the derivatives of the other engines."""
 
