@@ -83,7 +83,7 @@ from optshare_arrays.elementwise import (
 from optshare_arrays.elementwise import power as pow
 from optshare_arrays.indexing import flip, take, take_along_axis
 from optshare_arrays.padding import pad
-from optshare_arrays.primitive import Traceable, constant, plain
+from optshare_arrays.primitive import Traceable, constant, plain, stands_for
 from optshare_arrays.products import matmul, tensordot, vecdot
 from optshare_arrays.reductions import (
     all,
@@ -233,8 +233,15 @@ __all__ = [
 arange = np.arange
 zeros_like = constant(np.zeros_like)
 ones_like = constant(np.ones_like)
-full_like = constant(np.full_like)
 stop_gradient = plain
+
+
+@stands_for(np.full_like)
+def full_like(x: Any, fill_value: Any, *, dtype: Any = None, **options: Any) -> Any:
+    """One number in the shape of an array; differentiable by the number."""
+    if not isinstance(fill_value, Traceable):
+        return np.full_like(plain(x), fill_value, dtype=dtype, **options)
+    return broadcast_to(astype(fill_value, dtype or x.dtype), x.shape)
 
 
 def asarray(

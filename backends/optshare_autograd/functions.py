@@ -9,14 +9,15 @@ from typing import Any
 
 from optshare.extend import Namespace, complete
 from optshare_autograd import derivatives, reductions, shaping
+from optshare_autograd.einsum import einsum
 from optshare_autograd.library import anp, is_box, np, plain
 
 # fmt: off
 SAME = (
     "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "divide",
-    "einsum", "exp", "log", "log10", "log1p", "log2", "matmul", "max", "maximum", "mean", "min",
-    "minimum", "multiply", "negative", "pow", "reciprocal", "reshape", "sin", "sinh", "square",
-    "squeeze", "subtract", "sum", "tan", "tensordot",
+    "exp", "log", "log10", "log1p", "log2", "matmul", "max", "maximum", "mean", "min", "minimum",
+    "multiply", "negative", "pow", "reciprocal", "reshape", "sin", "sinh", "square", "squeeze",
+    "subtract", "sum", "tan", "tensordot",
 )
 """What autograd has, with the meaning and the derivatives of the other engines."""
 
@@ -86,6 +87,7 @@ functions = SimpleNamespace(
     abs=absolute,
     arange=np.arange,
     clip=clip,
+    einsum=einsum,
     expm1=derivatives.expm1,
     hypot=derivatives.hypot,
     logaddexp=derivatives.logaddexp,
