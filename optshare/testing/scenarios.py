@@ -125,6 +125,7 @@ STRUCTURAL = {
     "index": Row("x[1, 1:]", "R"),
     "nn.softmax": Row("ops.nn.softmax(x)", "R"),
     "nn.log_softmax": Row("ops.nn.log_softmax(x)", "R"),
+    "nn.cross_entropy": Row("ops.nn.cross_entropy(x, ops.asarray(np.array([0, 2, 2])))", "R"),
 }
 
 DOMAINS = {"R": (-2.0, 2.0), "P": (0.5, 2.0), "U": (-0.9, 0.9), "G": (1.2, 3.0), "T": (-2.0, 2.0)}
