@@ -157,7 +157,7 @@ class Scope:
             if plan.pull is not None:
                 vjps = given(plan.pull(plan.places, g, answer, inputs, kwargs))
             for parent, vjp in zip(parents, vjps, strict=True):
-                each = vjp(g, answer, *inputs, **kwargs)
+                each = vjp(g, answer, *inputs, **kwargs) if kwargs else vjp(g, answer, *inputs)
                 if each is not None:
                     if each.shape != parent.shape or each.dtype != parent.dtype:
                         each = fitted(each, parent.shape, parent.dtype)
@@ -176,6 +176,8 @@ class Scope:
 
 Cotangents = dict[Node, Any]
 
+_NONE: dict[str, Any] = {}
+
 
 def given(pulled: Sequence[Any]) -> Sequence[Callable[..., Any]]:
     """Cotangents that are there already, as functions like VJPs."""
@@ -184,6 +186,36 @@ def given(pulled: Sequence[Any]) -> Sequence[Callable[..., Any]]:
 
 def _itself(cotangent: Any, *_: Any, **__: Any) -> Any:
     return cotangent
+
+
+def record_pair(primitive: Primitive, x: Any, y: Any) -> Any:
+    """`primitive(x, y)`, of which one is tracked: `Scope.record`, unrolled for speed."""
+    if isinstance(x, Traceable):
+        scope: Scope = x.scope
+        left = x.value
+        if isinstance(y, Traceable):
+            if y.scope is not scope:
+                return scope.record(primitive, (x, y), {})
+            right, mask, parents = y.value, 7, (x.node, y.node)
+        else:
+            right, mask, parents = y, 5, (x.node,)
+    else:
+        scope, left, right, mask, parents = y.scope, x, y.value, 6, (y.node,)
+    overlay = current_overlay()
+    if (
+        scope.closed
+        or (overlay is not None and overlay.suspended)
+        or isinstance(left, Traceable)
+        or isinstance(right, Traceable)
+    ):
+        return scope.record(primitive, (x, y), {})
+    answer = primitive.forward(left, right)
+    plan = primitive.plans.get(mask) or primitive.plan(mask)
+    inputs = [left, right]
+    for place in plan.dropped:
+        inputs[place] = None
+    kept = answer if plan.keeps_answer else None
+    return scope.kind(answer, scope, Node(plan, parents, inputs, _NONE, kept, answer))
 
 
 def recorded(output: Node) -> dict[int, Node]:
