@@ -11,9 +11,18 @@ from optshare_arrays.namespace import ops
 from optshare_arrays.primitives import Primitive, Traceable, plain, primitive, unboxed
 from optshare_arrays.recompute import checkpoint, custom_vjp
 from optshare_arrays.tracked import Tracked
-from optshare_arrays.transforms import grad, gradient, value_and_grad
+from optshare_arrays.transforms import (
+    Auxiliary,
+    Chosen,
+    grad,
+    gradient,
+    positions,
+    value_and_grad,
+)
 
 __all__ = [
+    "Auxiliary",
+    "Chosen",
     "Leaf",
     "Node",
     "Primitive",
@@ -30,6 +39,7 @@ __all__ = [
     "ops",
     "own",
     "plain",
+    "positions",
     "primitive",
     "require_real",
     "settled",
