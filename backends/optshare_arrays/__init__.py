@@ -7,6 +7,7 @@ what to do with a primitive, and takes `namespace` as its `ops`.
 from optshare_arrays.broadcasting import require_real
 from optshare_arrays.differentiation import checked_seed, detacher, own, settled, vjp
 from optshare_arrays.graph import Leaf, Node, Scope, next_level
+from optshare_arrays.hooks import Handle, Hooks
 from optshare_arrays.namespace import ops
 from optshare_arrays.primitives import Primitive, Traceable, plain, primitive, unboxed
 from optshare_arrays.recompute import checkpoint, custom_vjp
@@ -23,6 +24,8 @@ from optshare_arrays.transforms import (
 __all__ = [
     "Auxiliary",
     "Chosen",
+    "Handle",
+    "Hooks",
     "Leaf",
     "Node",
     "Primitive",
