@@ -67,7 +67,7 @@ def swapaxes(x: Any, one: int, other: int) -> Any:
 @stands_for(np.moveaxis)
 def moveaxis(x: Any, source: int, destination: int) -> Any:
     """The array with one axis at another place."""
-    start, end = normal_axes((source, destination), x.ndim)
+    (start,), (end,) = normal_axes(source, x.ndim), normal_axes(destination, x.ndim)
     axes = [axis for axis in range(x.ndim) if axis != start]
     axes.insert(end, start)
     return permute_dims(x, axes)

@@ -65,7 +65,8 @@ class ParameterLeaf(Leaf):
     __slots__ = ("key", "version")
 
     def __init__(self, value: Any, key: Parameter) -> None:
-        super().__init__(require_real(value))
+        require_real(value)
+        super().__init__(value)
         self.key = key
         self.version = key.version
 
