@@ -5,11 +5,12 @@ what to do with a primitive, and takes `namespace` as its `ops`.
 """
 
 from optshare_arrays.broadcasting import require_real
+from optshare_arrays.custom import primitive
 from optshare_arrays.differentiation import checked_seed, detacher, own, settled, vjp
 from optshare_arrays.graph import Leaf, Node, Scope, next_level
 from optshare_arrays.hooks import Handle, Hooks
 from optshare_arrays.namespace import ops
-from optshare_arrays.primitives import Primitive, Traceable, plain, primitive, unboxed
+from optshare_arrays.primitives import Primitive, Traceable, plain, unboxed
 from optshare_arrays.recompute import checkpoint, custom_vjp
 from optshare_arrays.tracked import Tracked
 from optshare_arrays.transforms import (
