@@ -1,9 +1,15 @@
 """Differentiable array functions over NumPy and CuPy: the library that both bundled engines use.
 
 It is no plugin: an engine gives it a `Tracked` subclass whose `record` says
-what to do with a primitive, and takes `namespace` as its `ops`.
+what to do with a primitive, and takes `namespace` as its `ops`. The modules
+imported here by name register what stands for NumPy's functions.
 """
 
+from optshare_arrays import differences as differences
+from optshare_arrays import in_place as in_place
+from optshare_arrays import numpy_elementwise as numpy_elementwise
+from optshare_arrays import numpy_products as numpy_products
+from optshare_arrays import numpy_shapes as numpy_shapes
 from optshare_arrays.broadcasting import require_real
 from optshare_arrays.custom import primitive
 from optshare_arrays.differentiation import checked_seed, detacher, own, settled, vjp

@@ -35,7 +35,6 @@ def primitive(forward: Forward) -> Primitive:
     >>> grad(cube)(2.0), grad(grad(cube))(2.0)
     (array(12.), array(12.))
     """
-
     named = cast(Callable[..., Any], forward)
 
     @wraps(named)

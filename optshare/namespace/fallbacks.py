@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from optshare.namespace.arranging import ARRANGING
 from optshare.namespace.protocol import Namespace
 from optshare.narrowing import is_sequence
 
@@ -130,7 +131,7 @@ def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
     return tuple(axis) if is_sequence(axis) else (axis,)
 
 
-CORE = {f.__name__: f for f in (stop_gradient, is_concrete, logsumexp, square)}
+CORE = {f.__name__: f for f in (stop_gradient, is_concrete, logsumexp, square)} | ARRANGING
 NEURAL = {
     f.__name__: f
     for f in (

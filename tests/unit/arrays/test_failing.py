@@ -112,8 +112,8 @@ def test_a_failure_inside_is_caught_and_the_rest_is_differentiated(engine):
         for name, each in FAILING.items():
             with pytest.raises(LookupError, match=name):
                 engine.grad(each)(x)
-        with pytest.raises(NoDerivativeError, match="sort"):
-            np.sort(x)
+        with pytest.raises(NoDerivativeError, match="i0"):
+            np.i0(x)
         with pytest.raises(DifferentiationError):
             engine.grad(lambda y: y * x)(x)
         return ops.sum(x * x)
