@@ -14,10 +14,13 @@ from optshare.extend import (
     current_overlay,
 )
 from optshare_arrays.broadcasting import fitted
+from optshare_arrays.hooks import Hooks, hooked
 from optshare_arrays.primitives import Plan, Primitive, Traceable, plain, unboxed
 
 next_level = itertools.count(1).__next__
 """The level of a new differentiation: a later one is inside, so its values are higher."""
+
+FREED = "this record was freed by an earlier backward pass; run the forward pass again"
 
 _next_sequence = itertools.count().__next__
 
@@ -53,21 +56,41 @@ class Node:
 
     def require_usable(self) -> None:
         """Raise `FreedRecordError`: asked of a node that has no plan."""
-        raise FreedRecordError(
-            "this record was freed by an earlier backward pass; run the forward pass again"
-        )
+        raise FreedRecordError(FREED)
+
+    def received(self, cotangent: Any) -> Any:
+        """The cotangent at the end of a backward pass: asked of a node that has no plan."""
+        return cotangent
+
+    def hook(self) -> Hooks:
+        """The functions that are called with the cotangent of this operation, to add to."""
+        if self.plan is None:
+            raise FreedRecordError(FREED)
+        self.plan, hooks = hooked(self.plan)
+        return hooks
 
 
 class Leaf(Node):
     """Where a backward pass ends: an input of a differentiation."""
 
-    __slots__ = ()
+    __slots__ = ("hooks",)
 
     def __init__(self, like: Any) -> None:
         super().__init__(None, (), (), {}, None, like)
+        self.hooks: Hooks | None = None
 
     def require_usable(self) -> None:
         """An input is usable always."""
+
+    def received(self, cotangent: Any) -> Any:
+        """The cotangent of an input, after its hooks."""
+        return cotangent if self.hooks is None else self.hooks.applied(cotangent)
+
+    def hook(self) -> Hooks:
+        """The functions that are called with the cotangent of this input, to add to."""
+        if self.hooks is None:
+            self.hooks = Hooks()
+        return self.hooks
 
 
 class Scope:
@@ -144,7 +167,7 @@ class Scope:
             node = found[sequence]
             plan = node.plan
             if plan is None:
-                leaves[node] = g
+                leaves[node] = node.received(g)
                 continue
             answer, inputs, kwargs, parents = node.answer, node.inputs, node.kwargs, node.parents
             if free:

@@ -166,24 +166,6 @@ class Variadic(Primitive):
         return lambda argument: mentions(vjp, argument + 3)
 
 
-def primitive(forward: Forward) -> Primitive:
-    """Make a function of plain arrays a primitive; its VJPs follow by `defvjp`.
-
-    It works in both bundled engines, and to any order if the VJPs are written
-    in differentiable operations.
-
-    >>> from optshare_functional import grad
-    >>> @primitive
-    ... def cube(x):
-    ...     return x * x * x
-    >>> cube.defvjp(lambda g, y, x: g * 3 * x * x)
-    <primitive cube>
-    >>> grad(cube)(2.0), grad(grad(cube))(2.0)
-    (array(12.), array(12.))
-    """
-    return Primitive(forward)
-
-
 def stands_for(*functions: Function, operator: Function | None = None) -> Callable[[Any], Any]:
     """Register a function as ours for some of NumPy's, and for one of `operator`'s."""
 
