@@ -256,12 +256,12 @@ def _recorded(
 
     def operator(self: Tracked, other: Any) -> Any:
         if type(other) in _DIRECT or isinstance(other, Traceable):
-            return self.scope.record(ours, (self, other), {})
+            return self.scope.record_pair(ours, self, other)
         return self._operate(function, self, other)  # pyright: ignore[reportPrivateUsage] # its own
 
     def reflected(self: Tracked, other: Any) -> Any:
         if type(other) in _DIRECT:
-            return self.scope.record(ours, (other, self), {})
+            return self.scope.record_pair(ours, other, self)
         return self._operate(function, other, self)  # pyright: ignore[reportPrivateUsage] # its own
 
     return operator, reflected
