@@ -11,7 +11,7 @@ from typing import Any, cast
 from optshare.extend import BaseBackend, DifferentiationError, Selection, mapped, params
 from optshare_arrays.differentiation import settled
 from optshare_arrays.namespace import ops
-from optshare_arrays.primitives import Traceable
+from optshare_arrays.primitives import Primitive, Traceable
 
 Function = Callable[..., Any]
 Position = int | Sequence[int]
@@ -63,10 +63,13 @@ class Chosen:
         return laid_out[0] if self._one else laid_out
 
 
+_FUNCTIONS = FunctionType, MethodType, BuiltinFunctionType, partial, Primitive
+
+
 def _is_model(f: Any) -> bool:
-    """Whether a function is an object that holds Parameters, and not a function or method."""
-    functions = (FunctionType, MethodType, BuiltinFunctionType, partial)
-    return not isinstance(f, functions) and bool(params(f))
+    """Whether a function is an object that holds Parameters, and not a function around one."""
+    is_function = isinstance(f, _FUNCTIONS) or hasattr(f, "__wrapped__")
+    return not is_function and bool(params(f))
 
 
 class Auxiliary:

@@ -58,7 +58,7 @@ class Result:
         return self._gradients.get(parameter)
 
     def __float__(self) -> float:
-        return float(self.value)
+        return float(plain(self.value))
 
     def __repr__(self) -> str:
         return f"Result({self.value!r})"

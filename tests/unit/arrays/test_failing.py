@@ -1,6 +1,7 @@
 """What an exception, or another thread, leaves of a differentiation: nothing."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -172,6 +173,28 @@ def test_eight_threads_add_to_one_gradient():
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(8)))
     np.testing.assert_array_equal(x.grad, np.full(4, 200.0 * 28))
+
+
+class Slow(np.ndarray):
+    """An array whose additions let other threads run."""
+
+    def __add__(self, other):
+        old = np.asarray(self).copy()
+        time.sleep(0.005)
+        return (old + other).view(Slow)
+
+
+def test_a_gradient_that_another_thread_adds_to_is_not_lost():
+    x, start = Variable(np.ones(2)), threading.Barrier(8)
+    x.grad = np.zeros(2).view(Slow)
+
+    def work(k):
+        start.wait()
+        back((x * float(k)).sum())
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    np.testing.assert_array_equal(x.grad, [28.0, 28.0])
 
 
 def test_threads_take_higher_orders_each_of_its_own():

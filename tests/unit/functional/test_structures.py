@@ -1,7 +1,7 @@
 """argnums, has_aux, and structures of arguments and values, against JAX."""
 
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -379,7 +379,9 @@ def test_functions_and_methods_are_differentiated_for_their_arguments(engine):
 
     expected = engine.grad(loss)(X)
     assert expected.shape == X.shape
-    for f in (Owner().loss, partial(Owner.loss, Owner())):
+    wrapped, operation = lru_cache(loss), engine.primitive(loss)
+    operation.defvjp(lambda g, y, x: g * expected)
+    for f in (Owner().loss, partial(Owner.loss, Owner()), wrapped, operation):
         np.testing.assert_array_equal(engine.grad(f)(X), expected)
     np.testing.assert_array_equal(engine.grad(np.sum)(X), np.ones_like(X))
 

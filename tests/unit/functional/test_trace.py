@@ -11,7 +11,7 @@ import optshare_functional.trace
 from optshare import Buffer, Parameter
 from optshare.errors import DifferentiationError, EscapedValueError, UnreachedParametersError
 from optshare_arrays import Traceable, ops
-from optshare_functional import grad, gradient, value_and_grad, vjp
+from optshare_functional import grad, gradient, jacobian, jvp, value_and_grad, vjp
 
 X = np.array([0.3, -1.2, 0.7])
 
@@ -154,6 +154,31 @@ def test_a_buffer_written_inside_an_inner_differentiation_stays_tracked_by_the_o
         return state.value * x
 
     assert grad(outer)(2.0) == 12.0
+    assert state.stored == 6.0
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        lambda f: lambda x: vjp(f, x),
+        lambda f: lambda x: jvp(f, (x,), (1.0,)),
+        jacobian,
+    ],
+    ids=["vjp", "jvp", "jacobian"],
+)
+def test_a_buffer_written_inside_a_transform_is_tracked_by_the_outside_only(transform):
+    state = Buffer(0.0)
+
+    def outer(x):
+        def inner(y):
+            state.value = x * 3 + 0 * y
+            return y * y
+
+        transform(inner)(1.0)
+        return state.value * x
+
+    assert grad(outer)(2.0) == 12.0
+    assert type(state.stored) is np.ndarray
     assert state.stored == 6.0
 
 

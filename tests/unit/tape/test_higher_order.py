@@ -207,6 +207,15 @@ def test_a_result_is_plain_unless_it_is_of_higher_order():
     )
 
 
+def test_a_result_of_higher_order_has_a_number_and_updates_its_parameter():
+    w = Variable([1.0, 2.0])
+    result = differentiate(lambda: (w**3).sum(), higher_order=True)
+    assert float(result) == 9.0
+    optshare.SGD([w], lr=1.0).update(w, gradient(result, w))
+    np.testing.assert_array_equal(value(w), [-2.0, -10.0])
+    np.testing.assert_array_equal(value(gradient(result, w)), [3.0, 12.0])
+
+
 def test_a_result_of_higher_order_leaves_buffers_plain_and_grads_alone():
     w, count = Parameter([2.0]), Buffer(0.0)
 
