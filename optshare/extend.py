@@ -39,6 +39,7 @@ from optshare.lazy import lazy_exports
 from optshare.namespace.completed import complete
 from optshare.namespace.fallbacks import host_bernoulli
 from optshare.namespace.protocol import NN, Namespace, Random
+from optshare.namespace.recurrent import require_recurrent
 from optshare.operators import Operators
 from optshare.overlay import Overlay, Suspended
 from optshare.overlay import current as current_overlay
@@ -89,5 +90,6 @@ __all__ = [
     "lazy_exports",
     "leaves",
     "params",
+    "require_recurrent",
     "require_scalar",
 ]

@@ -64,6 +64,13 @@ def _share(x: Any, y: Any) -> Any:
     return (x > y).astype(dtype) + (x == y).astype(dtype) / 2
 
 
+def _sigmoid(x: Any) -> Any:
+    small = np.exp(-np.abs(x))
+    return np.where(x > 0, 1, small).astype(x.dtype) / (1 + small)
+
+
+sigmoid = Primitive(_sigmoid, [lambda g, y, x: g * (y * (1 - y))], name="sigmoid")
+
 # fmt: off
 negative   = unary(np.negative,   lambda g, y, x: -g, op.neg)
 positive   = unary(np.positive,   lambda g, y, x: g, op.pos)

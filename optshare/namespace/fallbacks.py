@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from optshare.namespace.activations import ACTIVATIONS
 from optshare.namespace.protocol import Namespace
+from optshare.namespace.recurrent import embedding, gru, lstm, scan
 from optshare.narrowing import is_sequence
 
 
@@ -123,7 +125,7 @@ def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
     return tuple(axis) if is_sequence(axis) else (axis,)
 
 
-CORE = {f.__name__: f for f in (stop_gradient, is_concrete, logsumexp, square)}
+CORE = {f.__name__: f for f in (stop_gradient, is_concrete, logsumexp, scan, square)}
 NEURAL = {
     f.__name__: f
     for f in (
@@ -138,6 +140,10 @@ NEURAL = {
         gelu,
         log_softmax,
         softmax,
+        *ACTIVATIONS,
+        embedding,
+        gru,
+        lstm,
     )
 }
 RANDOM = {"bernoulli": bernoulli}
