@@ -30,4 +30,11 @@ def to_sigmoid(tanh_of_half: Any, half: Any) -> None:
 
 def time_major(x: Any) -> Any:
     """(batch, time, features) as (time * batch, features)."""
-    return x.transpose(1, 0, 2).reshape(-1, x.shape[-1])
+    batch, time, features = x.shape
+    return x.transpose(1, 0, 2).reshape(time * batch, features)
+
+
+def batch_major(rows: Any, time: int) -> Any:
+    """(time * batch, features) as (batch, time, features)."""
+    count, features = rows.shape
+    return rows.reshape(time, count // time, features).transpose(1, 0, 2)

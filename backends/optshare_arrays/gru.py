@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from optshare_arrays.gates import constants, halved, time_major, to_sigmoid
+from optshare_arrays.gates import batch_major, constants, halved, time_major, to_sigmoid
 from optshare_arrays.untyped import np
 
 
@@ -71,14 +71,7 @@ def backward(
     flat = dz.reshape(4 * size, time * batch)
     of_input, of_hidden = (flat[size : 3 * size], flat[:size]), (flat[size:],)
     made = {
-        0: lambda: (
-            (
-                np.matmul(flat[size : 3 * size].T, input_weight[:, : 2 * size].T)
-                + np.matmul(flat[:size].T, input_weight[:, 2 * size :].T)
-            )
-            .reshape(time, batch, -1)
-            .transpose(1, 0, 2)
-        ),
+        0: lambda: batch_major(_product_of_input(flat, input_weight.T), time),
         1: lambda: dh.T,
         2: lambda: _products(time_major(x).T, of_input),
         3: lambda: _products(packed[:time].reshape(time * batch, size).T, of_hidden),
@@ -86,6 +79,12 @@ def backward(
         5: lambda: np.sum(flat[size:], axis=1),
     }
     return [made[place]() for place in places]
+
+
+def _product_of_input(flat: Any, turned: Any) -> Any:
+    size = len(flat) // 4
+    both, last = flat[size : 3 * size], flat[:size]
+    return np.matmul(both.T, turned[: 2 * size]) + np.matmul(last.T, turned[2 * size :])
 
 
 def _products(left: Any, parts: Sequence[Any]) -> Any:

@@ -14,7 +14,7 @@ _BASIC = (int, slice, type(None), type(Ellipsis), np.integer)
 
 def _scatter(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
     """Zeros of a shape, with g added at an index."""
-    out = np.zeros_like(g, shape=shape)
+    out = np.zeros_like(g, shape=shape, order="C")
     places = cast(tuple[Any, ...], index if isinstance(index, tuple) else (index,))
     if all(isinstance(each, _BASIC) and not isinstance(each, bool) for each in places):
         out[index] = g
@@ -37,7 +37,7 @@ def _add_rows(out: Any, rows: Any, g: Any) -> None:
     """
     width = math.prod(out.shape[1:])
     starts, flat = rows.reshape(-1, 1).astype(np.intp) * width, out.reshape(-1)
-    g, columns = g.reshape(-1, width), np.arange(width)
+    g, columns = g.reshape(len(starts), width), np.arange(width)
     count = max(1, _CHUNK // max(1, width))
     for start in range(0, len(starts), count):
         some = slice(start, start + count)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from optshare_arrays.gates import constants, halved, time_major, to_sigmoid
+from optshare_arrays.gates import batch_major, constants, halved, time_major, to_sigmoid
 from optshare_arrays.untyped import np
 
 
@@ -68,7 +68,7 @@ def backward(
     time, batch, size = len(saved[0]), *h.shape
     rows, flat = time * batch, dz.reshape(4 * size, time * batch)
     made = {
-        0: lambda: np.matmul(flat.T, input_weight.T).reshape(time, batch, -1).transpose(1, 0, 2),
+        0: lambda: batch_major(np.matmul(flat.T, input_weight.T), time),
         1: lambda: dh.T,
         2: lambda: dc.T,
         3: lambda: np.matmul(time_major(x).T, flat.T),
