@@ -18,7 +18,7 @@ def _scatter(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
     places = cast(tuple[Any, ...], index if isinstance(index, tuple) else (index,))
     if all(isinstance(each, _BASIC) and not isinstance(each, bool) for each in places):
         out[index] = g
-    elif _takes_rows(places):
+    elif isinstance(out, np.ndarray) and _takes_rows(places):
         _add_rows(out, places[0], g)
     else:
         np.add.at(out, index, g)

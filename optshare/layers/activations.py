@@ -50,6 +50,8 @@ def selu(x: Any) -> Any:
 def gelu(x: Any) -> Any:
     """The Gaussian error linear unit, in its tanh form (Hendrycks and Gimpel 2016).
 
+    It is within 0.0005 of the exact form x * Phi(x), which PyTorch's `gelu` has by default.
+
     >>> import numpy as np
     >>> gelu(np.zeros(1))
     array([0.])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import optshare
 from optshare.extend import complete
-from optshare_arrays import ops
+from optshare_arrays import Scope, Tracked, ops
 from optshare_arrays.recurrent import _composed
 from optshare_functional import grad
 
@@ -102,6 +102,18 @@ def test_the_gradient_of_a_gradient_penalty_is_torchs(cell, sizes, engine, close
     found = engine.gradient(penalty(engine, loss_of(getattr(ops.nn, cell))), *args)
     for mine, theirs in zip(found, torch_gradients(cell, args, order=2), strict=True):
         close(mine, theirs)
+
+
+@every_cell
+def test_a_backward_pass_recorded_in_its_own_differentiation_is_exact(cell, close):
+    args, scope = arrays(cell), Scope(Tracked)
+    leaves = [scope.leaf(each) for each in args]
+    loss = weighted(ops, getattr(ops.nn, cell)(*leaves))
+    first = scope.pull(loss, np.ones(()), free=False, again=True)
+    norm = sum(ops.sum(each * each) for each in first.values())
+    second = scope.pull(norm, np.ones(()), free=True)
+    for leaf, theirs in zip(leaves, torch_gradients(cell, args, order=2), strict=True):
+        close(second[leaf.node], theirs)
 
 
 @every_cell

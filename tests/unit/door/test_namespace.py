@@ -76,6 +76,12 @@ def test_a_fallback_is_0_at_0(name):
     assert getattr(ops.nn, name)(np.zeros(1)).tolist() == [0.0]
 
 
+def test_gelu_is_as_near_to_its_exact_form_as_its_docstring_says():
+    grid = np.linspace(-6, 6, 2001)
+    distance = np.abs(ops.nn.gelu(grid) - grid * special.ndtr(grid)).max()
+    assert 0.0004 < distance < 0.0005
+
+
 def test_options_of_fallbacks_act():
     assert ops.nn.leaky_relu(np.array([-2.0]), 0.5).tolist() == [-1.0]
     assert ops.nn.elu(np.array([-1.0]), 3.0).tolist() == [3 * math.expm1(-1)]
