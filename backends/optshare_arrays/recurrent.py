@@ -27,17 +27,24 @@ _composed: Namespace = complete(
 
 
 def _run(loop: Function, *args: Any) -> tuple[Any, Any]:
-    """Half precision is computed in single: NumPy's own is slow, and would round at each step."""
     dtype = np.result_type(*args)
-    wide = np.dtype(np.float32) if dtype.itemsize < 4 else dtype
-    packed, saved = loop(*(each.astype(wide, copy=False) for each in args))
+    packed, saved = loop(*_ready(args, dtype))
     return packed.astype(dtype, copy=False), (packed, saved)
 
 
 def _backward(loop: Function, places: Sequence[int], g: Any, saved: Any, *args: Any) -> Any:
     packed, rest = saved
-    g, *args_ = (each.astype(packed.dtype, copy=False) for each in (g, *args))
-    return loop(places, g, packed, rest, *args_)
+    g, *ready = _ready((g, *args), packed.dtype)
+    return loop(places, g, packed, rest, *ready)
+
+
+def _ready(arrays: Sequence[Any], dtype: Any) -> list[Any]:
+    """Arrays of one dtype, contiguous as BLAS wants them; those of half precision in single.
+
+    NumPy's own half precision is slow, and would round at each step.
+    """
+    wide = np.promote_types(dtype, np.float32)
+    return [each.astype(wide, order="C", copy=False) for each in arrays]
 
 
 def _lstm_packed(x: Any, h: Any, c: Any, *weights: Any) -> Any:

@@ -16,7 +16,8 @@ Step = Callable[[Any, Any], tuple[Any, Any]]
 def scan(ops: Namespace, step: Step, carry: Any, inputs: Any) -> tuple[Any, Any]:
     """`carry, output = step(carry, input)` along the first axis of an array; outputs are stacked.
 
-    A compiler may call `step` once for all: it depends on its arguments alone.
+    There is at least one input. A compiler may call `step` once for all of them: it depends on
+    its arguments alone, and reads no Parameter.
     """
     outputs: list[Any] = []
     for place in range(inputs.shape[0]):
