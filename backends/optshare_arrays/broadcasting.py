@@ -12,19 +12,31 @@ from optshare_arrays.untyped import np
 def _sum_to(x: Any, shape: tuple[int, ...], whole: tuple[int, ...]) -> Any:
     """Sum over the axes that broadcasting added or stretched."""
     extra = tuple(range(len(whole) - len(shape)))
+    if whole[len(extra) :] == shape:
+        return x.sum(axis=extra)
     stretched = tuple(
         len(extra) + axis
         for axis, size in enumerate(shape)
         if size == 1 and whole[len(extra) + axis] != 1
     )
-    return np.sum(x, axis=extra + stretched, keepdims=True).reshape(shape)
+    return x.sum(axis=extra + stretched, keepdims=True).reshape(shape)
 
 
 _sum_to_shape = Primitive(
     _sum_to, [lambda g, ans, x, shape, whole: _broadcast(g, whole, shape)], "sum"
 )
+
+
+def _broadcast_to(x: Any, shape: tuple[int, ...], part: tuple[int, ...]) -> Any:
+    if part or not isinstance(x, np.ndarray | np.generic):
+        return np.broadcast_to(x, shape)
+    view = np.ndarray(shape, x.dtype, np.asarray(x), 0, (0,) * len(shape))
+    view.flags.writeable = False
+    return view
+
+
 _broadcast = Primitive(
-    lambda x, shape, part: np.broadcast_to(x, shape),
+    _broadcast_to,
     [lambda g, ans, x, shape, part: sum_to(g, part)],
     name="broadcast_to",
 )

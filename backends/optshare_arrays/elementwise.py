@@ -64,13 +64,6 @@ def _share(x: Any, y: Any) -> Any:
     return (x > y).astype(dtype) + (x == y).astype(dtype) / 2
 
 
-def _sigmoid(x: Any) -> Any:
-    small = np.exp(-np.abs(x))
-    return np.where(x > 0, 1, small).astype(x.dtype) / (1 + small)
-
-
-sigmoid = Primitive(_sigmoid, [lambda g, y, x: g * (y * (1 - y))], name="sigmoid")
-
 # fmt: off
 negative   = unary(np.negative,   lambda g, y, x: -g, op.neg)
 positive   = unary(np.positive,   lambda g, y, x: g, op.pos)
@@ -128,6 +121,17 @@ logical_and   = constant(np.logical_and)
 logical_or    = constant(np.logical_or)
 logical_not   = constant(np.logical_not)
 # fmt: on
+
+
+copysign = stands_for(np.copysign)(
+    Primitive(
+        np.copysign,
+        [
+            lambda g, z, x, y: g * (sign(x) * sign(z)),
+            lambda g, z, x, y: None,  # flat but at 0, as sign
+        ],
+    )
+)
 
 
 def _portion(x: Any, z: Any) -> Any:

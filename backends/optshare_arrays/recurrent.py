@@ -10,9 +10,10 @@ from typing import Any
 from optshare.extend import Namespace, complete, require_recurrent
 from optshare_arrays import gru as gru_loop
 from optshare_arrays import lstm as lstm_loop
-from optshare_arrays.elementwise import sigmoid, tanh
+from optshare_arrays.elementwise import tanh
 from optshare_arrays.fused import Fused
 from optshare_arrays.indexing import take
+from optshare_arrays.neural import sigmoid
 from optshare_arrays.primitives import plain, unboxed
 from optshare_arrays.shaping import concat, expand_dims, permute_dims, stack
 from optshare_arrays.untyped import np

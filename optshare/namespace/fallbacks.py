@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from optshare.namespace.activations import ACTIVATIONS
+from optshare.namespace.arranging import ARRANGING
 from optshare.namespace.protocol import Namespace
 from optshare.namespace.recurrent import embedding, gru, lstm, scan
 from optshare.narrowing import is_sequence
@@ -98,6 +99,13 @@ def softmax(ops: Namespace, x: Any, *, axis: int = -1) -> Any:
     return ops.exp(ops.nn.log_softmax(x, axis=axis))
 
 
+def cross_entropy(ops: Namespace, scores: Any, labels: Any) -> Any:
+    """The negative log-softmax of the scores at each label."""
+    logs = ops.nn.log_softmax(scores)
+    picked = ops.take_along_axis(logs, ops.asarray(labels[..., None]), axis=-1)
+    return -ops.squeeze(picked, axis=-1)
+
+
 def is_concrete(ops: Namespace, x: Any) -> bool:
     """The numbers of an array are known as soon as it is."""
     return True
@@ -128,7 +136,7 @@ def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
     return tuple(axis) if is_sequence(axis) else (axis,)
 
 
-CORE = {f.__name__: f for f in (stop_gradient, is_concrete, logsumexp, scan, square)}
+CORE = {f.__name__: f for f in (stop_gradient, is_concrete, logsumexp, scan, square)} | ARRANGING
 NEURAL = {
     f.__name__: f
     for f in (
@@ -147,6 +155,7 @@ NEURAL = {
         embedding,
         gru,
         lstm,
+        cross_entropy,
     )
 }
 RANDOM = {"bernoulli": bernoulli}

@@ -15,6 +15,8 @@ class NN(Protocol):
     """Functions of neural networks; `ops.nn`."""
 
     celu: Function
+    cross_entropy: Function
+    """`cross_entropy(scores, labels)`: -log(softmax(scores)) at each label, one for each."""
     elu: Function
     gelu: Function
     hardsigmoid: Function
@@ -53,11 +55,13 @@ class Random(Protocol):
 class Namespace(Protocol):
     """A backend's `ops`.
 
-    Beyond the standard: `logsumexp(x, *, axis, keepdims)`; `stop_gradient(x)`,
-    which gives the value of x as a constant; `is_concrete(x)`, which tells
-    whether the numbers of x are known now, and not only while a compiled
-    function runs; and `scan(step, carry, inputs)`, the loop over time of
-    recurrent networks, which a compiler may keep a loop.
+    Beyond the standard: `logsumexp(x, *, axis, keepdims)`;
+    `einsum(subscripts, *arrays)`; `pad(x, pad_width, mode="constant", *,
+    constant_values=0)`; `stop_gradient(x)`, which gives the value of x as a
+    constant; `is_concrete(x)`, which tells whether the numbers of x are
+    known now, and not only while a compiled function runs; and `scan(step,
+    carry, inputs)`, the loop over time of recurrent networks, which a
+    compiler may keep a loop.
     """
 
     nn: NN
@@ -123,7 +127,9 @@ class Namespace(Protocol):
     any: Function
     argmax: Function
     argmin: Function
+    cumulative_prod: Function
     cumulative_sum: Function
+    diff: Function
     logsumexp: Function
     max: Function
     mean: Function
@@ -139,15 +145,21 @@ class Namespace(Protocol):
     expand_dims: Function
     flip: Function
     matrix_transpose: Function
+    moveaxis: Function
+    pad: Function
     permute_dims: Function
+    repeat: Function
     reshape: Function
     roll: Function
     squeeze: Function
     stack: Function
     take: Function
     take_along_axis: Function
+    tile: Function
+    unstack: Function
 
     # products
+    einsum: Function
     matmul: Function
     tensordot: Function
     vecdot: Function

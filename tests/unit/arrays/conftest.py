@@ -8,6 +8,7 @@ import pytest
 import optshare_functional
 import optshare_tape
 from optshare_arrays import ops
+from tests.unit.closeness import assert_close
 
 
 def weights(value, seed=7):
@@ -30,13 +31,6 @@ def paired(numpy, gradients):
         for place, each in enumerate(gradients)
         if each is not None
     )
-
-
-def assert_close(found, expected, rtol=1e-12):
-    """Equal shapes, and equal to `rtol` of the largest element, or of 1."""
-    assert np.shape(found) == np.shape(expected)
-    largest = float(np.max(np.abs(expected), initial=1.0))
-    np.testing.assert_allclose(found, expected, rtol=rtol, atol=rtol * largest)
 
 
 class Derivatives:

@@ -1,8 +1,6 @@
 """HIPS autograd behind the door: functions, derivatives, training, and what it must not disturb."""
 
 import gc
-import subprocess
-import sys
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +20,7 @@ from optshare.errors import (
     UnreachedParametersError,
 )
 from optshare.namespace.protocol import NN, Namespace
+from tests.unit.closeness import assert_close
 
 X = np.array([[0.5, -1.5, 2.0], [0.25, 3.0, -0.75]])
 Y = np.array([[1.25, -1.5, 0.5], [-2.0, 3.0, 0.125]])
@@ -181,12 +180,6 @@ def gradients_of(name, call, arrays, order=1):
 
     with optshare.use(name):
         return optshare.gradient(loss if order == 1 else paired, *arrays)
-
-
-def assert_close(found, wanted, rtol=1e-12):
-    assert found.shape == wanted.shape
-    largest = float(np.max(np.abs(wanted), initial=1.0))
-    np.testing.assert_allclose(found, wanted, rtol=rtol, atol=rtol * largest)
 
 
 @pytest.mark.parametrize(("call", "arrays"), CALLS)
@@ -670,38 +663,6 @@ def test_layers_ops_and_autograds_functions_mix_in_one_loss(engine):
         assert_close(one, other)
 
 
-def classifier():
-    optshare.seed(0)
-    return optshare.Chain(
-        optshare.Dense(4, 8, optshare.tanh, dtype=np.float64),
-        optshare.Dropout(0.3, seed=3),
-        optshare.Dense(8, 3, dtype=np.float64),
-    )
-
-
-def trained(engines, rule, steps=5):
-    """A model's values after some steps on each of several engines."""
-    model, rng = classifier(), np.random.default_rng(1)
-    opt = optshare.Optimizer(model, rule)
-    for name in engines:
-        optshare.to(model, name)
-        for _ in range(steps):
-            x, y = rng.normal(size=(16, 4)), rng.integers(0, 3, 16)
-            with optshare.use(name):
-                opt.step(lambda x, y: optshare.nll(model(x), y), x, y)
-    return [each.value.copy() for each in optshare.params(model)]
-
-
-@pytest.mark.parametrize("pair", [("tape", "autograd"), ("autograd", "tape")], ids="-".join)
-@pytest.mark.parametrize(
-    "rule", [optshare.Adam(lr=0.1), optshare.SGD(lr=0.1, momentum=0.9)], ids=["adam", "momentum"]
-)
-def test_a_model_that_moves_in_mid_run_ends_where_one_that_stays_does(rule, pair):
-    stayed, moved = trained(["tape", "tape"], rule), trained(pair, rule)
-    for one, other in zip(stayed, moved, strict=True):
-        assert np.abs(one - other).max() <= 1e-12 * max(np.abs(one).max(), rule.lr)
-
-
 def test_single_precision_trains_in_single_precision(engine):
     dense = optshare.Dense(3, 2, optshare.tanh)
     opt = optshare.Adam(dense)
@@ -720,8 +681,3 @@ def test_it_is_taken_only_where_it_is_preferred_or_its_values_are():
     seen = []
     autograd.grad(lambda x: (seen.append(optshare.ops.nn.relu(x)), seen[0].sum())[1])(np.ones(2))
     assert type(seen[0]).__name__ == "ArrayBox"
-
-
-def test_a_description_of_autograd_imports_no_autograd():
-    code = "import sys; from optshare import registry; registry.descriptions(); import optshare_autograd; sys.exit('autograd' in sys.modules)"  # noqa: E501 # one program
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
