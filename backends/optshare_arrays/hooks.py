@@ -87,4 +87,4 @@ def hooked(plan: Plan) -> tuple[Plan, Hooks]:
     if isinstance(plan.pull, _HookedPull):
         return plan, plan.pull.hooks
     pull = _HookedPull(plan)
-    return plan._replace(pull=pull), pull.hooks
+    return plan.pulled_by(pull), pull.hooks

@@ -11,7 +11,16 @@ from optshare.extend import (
     Parameter,
     StaleRecordError,
 )
-from optshare_arrays import Handle, Leaf, Scope, Tracked, plain, require_real
+from optshare_arrays import (
+    Handle,
+    Leaf,
+    Scope,
+    Tracked,
+    hooks_of,
+    leaf_node,
+    plain,
+    require_real,
+)
 
 
 class Value(Tracked):
@@ -41,7 +50,7 @@ class Value(Tracked):
         array([20., 40.])
         """
         require_open(self)
-        return self.node.hook().register(hook)
+        return hooks_of(self.node).register(hook)
 
     def detach(self) -> Any:
         """A copy of the plain array: a constant.
@@ -64,9 +73,8 @@ class ParameterLeaf(Leaf):
 
     __slots__ = ("key", "version")
 
-    def __init__(self, value: Any, key: Parameter) -> None:
-        require_real(value)
-        super().__init__(value)
+    def __init__(self, key: Parameter) -> None:
+        super().__init__()
         self.key = key
         self.version = key.version
 
@@ -81,7 +89,7 @@ class ParameterLeaf(Leaf):
 
 def leaf_of(parameter: Parameter, value: Any, scope: Scope) -> Value:
     """A Parameter's value, tracked."""
-    return Value(value, scope, ParameterLeaf(value, parameter))
+    return Value(require_real(value), scope, leaf_node(ParameterLeaf(parameter), value))
 
 
 def require_tracked(y: Any) -> Value:

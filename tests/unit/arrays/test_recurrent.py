@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import optshare
 from optshare.extend import complete
 from optshare_arrays import Scope, Tracked, ops
+from optshare_arrays.graph import PLAN
 from optshare_arrays.recurrent import _composed
 from optshare_functional import grad
 
@@ -113,7 +114,7 @@ def test_a_backward_pass_recorded_in_its_own_differentiation_is_exact(cell, clos
     norm = sum(ops.sum(each * each) for each in first.values())
     second = scope.pull(norm, np.ones(()), free=True)
     for leaf, theirs in zip(leaves, torch_gradients(cell, args, order=2), strict=True):
-        close(second[leaf.node], theirs)
+        close(second[leaf.node[PLAN]], theirs)
 
 
 @every_cell
