@@ -40,6 +40,7 @@ from optshare.lazy import lazy_exports
 from optshare.namespace.completed import complete
 from optshare.namespace.fallbacks import host_bernoulli
 from optshare.namespace.protocol import NN, Namespace, Random
+from optshare.namespace.recurrent import require_recurrent
 from optshare.operators import Operators
 from optshare.overlay import Overlay, Suspended
 from optshare.overlay import current as current_overlay
@@ -95,5 +96,6 @@ __all__ = [
     "leaves",
     "mapped",
     "params",
+    "require_recurrent",
     "require_scalar",
 ]
