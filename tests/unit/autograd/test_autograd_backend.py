@@ -65,7 +65,9 @@ REDUCING = {
     "logsumexp": X, "max": TIES, "mean": X, "min": -TIES, "prod": ZEROS, "std": X, "sum": X,
     "var": X,
 }  # fmt: skip
-NEURAL = sorted(set(NN.__annotations__) - {"embedding", "gru", "lstm"})
+SEVERAL = {"cross_entropy", "embedding", "gru", "lstm"}
+"""What takes more than one array."""
+NEURAL = sorted(set(NN.__annotations__) - SEVERAL)
 
 CALLS = [
     *(of(name, array) for name, array in UNARY.items()),
@@ -148,6 +150,7 @@ CALLS = [
     of("vecdot", X, Y),
     of("vecdot", X, ROW),
     of("vecdot", X, Y, axis=0),
+    by("nn.cross_entropy", lambda ops, x: ops.nn.cross_entropy(x, INDICES[:2]), X),
     by("nn.embedding", lambda ops, x: ops.nn.embedding(INDICES.reshape(1, 3), x), P.T),
     by("nn.lstm", lambda ops, x, w, u: ops.nn.lstm(x, w[:2, :2], w[:2, 2:4], w, u, w[0])[0],
        BATCH, np.cos(np.arange(32.0)).reshape(4, 8), np.sin(np.arange(16.0)).reshape(2, 8)),
