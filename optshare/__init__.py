@@ -9,6 +9,8 @@
 dtype('float32')
 """
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from optshare.data import minibatch
 from optshare.differentiate import gradient, record, value_and_gradient
 from optshare.dispatch import namespace_of, ops
@@ -24,18 +26,28 @@ from optshare.layers import (
     Flatten,
     Layer,
     Model,
+    celu,
     elu,
     gelu,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
     leaky_relu,
     log_softmax,
+    logsigmoid,
+    mish,
     relu,
+    relu6,
     selu,
     sigmoid,
     silu,
     softmax,
     softplus,
+    softsign,
     tanh,
+    tanhshrink,
 )
+from optshare.lazy import lazy_exports as _lazy_exports
 from optshare.losses import accuracy, crossentropy, mse, nll
 from optshare.moving import to
 from optshare.natives import Natives as _Natives
@@ -46,9 +58,13 @@ from optshare.registry import use
 from optshare.rules import Rule
 from optshare.tree import buffers, freeze, params, thaw
 
+if _TYPE_CHECKING:
+    from optshare.verification import gradcheck
+
 __version__ = "0.1.0"
 
 _ask(_Natives())
+__getattr__ = _lazy_exports(__name__, verification=("gradcheck",))
 
 __all__ = [
     "SGD",
@@ -68,14 +84,21 @@ __all__ = [
     "Rule",
     "accuracy",
     "buffers",
+    "celu",
     "crossentropy",
     "elu",
     "freeze",
     "gelu",
+    "gradcheck",
     "gradient",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
     "leaky_relu",
     "log_softmax",
+    "logsigmoid",
     "minibatch",
+    "mish",
     "mse",
     "namespace_of",
     "nll",
@@ -85,13 +108,16 @@ __all__ = [
     "record",
     "recording",
     "relu",
+    "relu6",
     "seed",
     "selu",
     "sigmoid",
     "silu",
     "softmax",
     "softplus",
+    "softsign",
     "tanh",
+    "tanhshrink",
     "thaw",
     "to",
     "use",

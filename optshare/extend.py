@@ -22,6 +22,7 @@ from optshare.boxes import Boxes, NativeParameter
 from optshare.errors import (
     CapabilityError,
     DifferentiationError,
+    EmptyModelError,
     EscapedValueError,
     FreedRecordError,
     ImplicitUnwrapError,
@@ -39,6 +40,7 @@ from optshare.lazy import lazy_exports
 from optshare.namespace.completed import complete
 from optshare.namespace.fallbacks import host_bernoulli
 from optshare.namespace.protocol import NN, Namespace, Random
+from optshare.namespace.recurrent import require_recurrent
 from optshare.namespace.windows import (
     Windows,
     conv_transpose_windows,
@@ -52,6 +54,7 @@ from optshare.overlay import current as current_overlay
 from optshare.parameter import Box, Buffer, Parameter, floating, is_array, is_floating
 from optshare.selection import Selection
 from optshare.slots import HeldSlot
+from optshare.structure import beside, flat, mapped
 from optshare.tree import leaves, params
 
 __all__ = [
@@ -65,6 +68,7 @@ __all__ = [
     "Capabilities",
     "CapabilityError",
     "DifferentiationError",
+    "EmptyModelError",
     "EscapedValueError",
     "FreedRecordError",
     "Gradients",
@@ -87,10 +91,12 @@ __all__ = [
     "Suspended",
     "UnreachedParametersError",
     "Windows",
+    "beside",
     "complete",
     "conv_transpose_windows",
     "conv_windows",
     "current_overlay",
+    "flat",
     "floating",
     "hookimpl",
     "host_bernoulli",
@@ -99,7 +105,9 @@ __all__ = [
     "is_floating",
     "lazy_exports",
     "leaves",
+    "mapped",
     "params",
     "pool_windows",
+    "require_recurrent",
     "require_scalar",
 ]

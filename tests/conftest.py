@@ -1,11 +1,11 @@
-"""Slow tests last; and strangers' distributions, built where a test wants them."""
+"""Slow tests last; strangers' distributions, built where a test wants them; a fresh door."""
 
 import sys
 from importlib import metadata
 
 import pytest
 
-from optshare.registry import Registry
+from optshare import registry
 
 ENGINE = """
 class Engine:
@@ -72,7 +72,7 @@ class Site:
 
     def registry(self):
         """A door to the strangers of this folder alone."""
-        return Registry(self.entry_points)
+        return registry.Registry(self.entry_points)
 
 
 @pytest.fixture
@@ -86,6 +86,30 @@ def site(tmp_path, monkeypatch):
     for name in set(sys.modules) - before:
         if str(getattr(sys.modules[name], "__file__", None)).startswith(str(folder)):
             del sys.modules[name]
+
+
+@pytest.fixture
+def replace_registry(monkeypatch):
+    """Puts a registry in the place of the process's, with its methods, for one test."""
+
+    def replace(fresh):
+        methods = [
+            name
+            for name, each in vars(registry).items()
+            if getattr(each, "__self__", None) is registry._registry
+        ]
+        monkeypatch.setattr(registry, "_registry", fresh)
+        for name in methods:
+            monkeypatch.setattr(registry, name, getattr(fresh, name))
+        return fresh
+
+    return replace
+
+
+@pytest.fixture
+def door(site, replace_registry):
+    """A fresh registry in the place of the process's, over all that is installed and `site`."""
+    return replace_registry(registry.Registry())
 
 
 def pytest_collection_modifyitems(items):

@@ -1,14 +1,14 @@
 """The wheel alone, in an empty environment outside the checkout."""
 
-import os
 import re
-import subprocess
 import sys
 import zipfile
 from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
+
+from tests.environments import ended, interpreter, run
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = [
@@ -22,21 +22,6 @@ PACKAGES = [
 ]
 
 pytestmark = pytest.mark.slow
-
-
-def run(*command, cwd):
-    """What a command prints; no variable of this environment points it at the checkout."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL"))}
-    ran = subprocess.run(
-        list(map(str, command)),
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    return ran.stdout
 
 
 def first_block():
@@ -57,11 +42,7 @@ def wheel(tmp_path_factory):
 @pytest.fixture(scope="module")
 def python(wheel, tmp_path_factory):
     """The interpreter of an environment that holds the wheel and what it requires."""
-    folder = tmp_path_factory.mktemp("empty")
-    run(sys.executable, "-m", "venv", folder / "venv", cwd=folder)
-    interpreter = folder / "venv" / "bin" / "python"
-    run(interpreter, "-m", "pip", "install", "--quiet", wheel, cwd=folder)
-    return interpreter
+    return interpreter(tmp_path_factory.mktemp("empty"), wheel)
 
 
 def test_the_wheel_has_the_packages_their_types_and_nothing_else(wheel):
@@ -125,13 +106,7 @@ def test_the_kit_holds_an_engine_to_the_protocol_without_pytest(python, tmp_path
 
 
 def test_the_demo_without_its_extra_says_what_to_install(python, tmp_path):
-    ran = subprocess.run(
-        [python, "-m", "optshare", "demo"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    ran = ended(python, "-m", "optshare", "demo", cwd=tmp_path)
     assert ran.returncode == 1
     assert "pip install 'optshare-ad[demo]'" in ran.stderr
     assert "Traceback" not in ran.stderr

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
-from numpy.exceptions import AxisError
+from numpy.lib.array_utils import normalize_axis_tuple
 
 Axes = int | Sequence[int] | None
 
@@ -15,17 +15,12 @@ def normal_axes(axis: Any, ndim: int) -> tuple[int, ...]:
 
     Raises:
         AxisError: there is no such axis.
+        ValueError: an axis is given twice.
 
     >>> normal_axes(-1, 3), normal_axes(None, 2)
     ((2,), (0, 1))
     """
-    if axis is None:
-        return tuple(range(ndim))
-    axes = cast(Sequence[int], axis if isinstance(axis, Sequence) else (axis,))
-    for each in axes:
-        if not -ndim <= each < ndim:
-            raise AxisError(each, ndim)
-    return tuple(each % ndim for each in axes)
+    return tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
 
 
 def along(axis: int, index: Any) -> tuple[Any, ...]:

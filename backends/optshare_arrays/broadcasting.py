@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from optshare.extend import CapabilityError
+from optshare.extend import CapabilityError, DifferentiationError
 from optshare_arrays.primitives import Primitive
 from optshare_arrays.untyped import np
 
@@ -12,19 +12,31 @@ from optshare_arrays.untyped import np
 def _sum_to(x: Any, shape: tuple[int, ...], whole: tuple[int, ...]) -> Any:
     """Sum over the axes that broadcasting added or stretched."""
     extra = tuple(range(len(whole) - len(shape)))
+    if whole[len(extra) :] == shape:
+        return x.sum(axis=extra)
     stretched = tuple(
         len(extra) + axis
         for axis, size in enumerate(shape)
         if size == 1 and whole[len(extra) + axis] != 1
     )
-    return np.sum(x, axis=extra + stretched, keepdims=True).reshape(shape)
+    return x.sum(axis=extra + stretched, keepdims=True).reshape(shape)
 
 
 _sum_to_shape = Primitive(
     _sum_to, [lambda g, ans, x, shape, whole: _broadcast(g, whole, shape)], "sum"
 )
+
+
+def _broadcast_to(x: Any, shape: tuple[int, ...], part: tuple[int, ...]) -> Any:
+    if part or not isinstance(x, np.ndarray | np.generic):
+        return np.broadcast_to(x, shape)
+    view = np.ndarray(shape, x.dtype, np.asarray(x), 0, (0,) * len(shape))
+    view.flags.writeable = False
+    return view
+
+
 _broadcast = Primitive(
-    lambda x, shape, part: np.broadcast_to(x, shape),
+    _broadcast_to,
     [lambda g, ans, x, shape, part: sum_to(g, part)],
     name="broadcast_to",
 )
@@ -53,11 +65,24 @@ def cast(x: Any, dtype: Any) -> Any:
 def fitted(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     """A cotangent in the shape and dtype of the argument that was broadcast."""
     if g.shape != shape:
-        g = sum_to(g, shape)
+        g = sum_to(_broadcast_of(g, shape), shape)
     if g.dtype == dtype:
         return g
     require_real(g)
     return cast(g, dtype)
+
+
+def _broadcast_of(g: Any, shape: tuple[int, ...]) -> Any:
+    """g, if its shape is what an argument's shape can be broadcast to."""
+    mine = g.shape[len(g.shape) - len(shape) :] if len(g.shape) >= len(shape) else ()
+    if len(mine) == len(shape) and all(
+        size in (1, each) for size, each in zip(shape, mine, strict=True)
+    ):
+        return g
+    raise DifferentiationError(
+        f"a VJP gave a cotangent of shape {g.shape} for an argument of shape {shape}; "
+        f"give one of the argument's shape, or of what it was broadcast to"
+    )
 
 
 def require_real(x: Any) -> Any:

@@ -123,6 +123,17 @@ logical_not   = constant(np.logical_not)
 # fmt: on
 
 
+copysign = stands_for(np.copysign)(
+    Primitive(
+        np.copysign,
+        [
+            lambda g, z, x, y: g * (sign(x) * sign(z)),
+            lambda g, z, x, y: None,  # flat but at 0, as sign
+        ],
+    )
+)
+
+
 def _portion(x: Any, z: Any) -> Any:
     """exp(x - z), and 1 where both are the same infinity."""
     same = plain(x) == plain(z)

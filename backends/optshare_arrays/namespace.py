@@ -6,7 +6,23 @@ import sys
 from typing import Any, Literal
 
 from optshare.extend import Namespace, complete
-from optshare_arrays import neural
+from optshare_arrays import nn
+from optshare_arrays.constants import (
+    bitwise_and,
+    bitwise_invert,
+    bitwise_left_shift,
+    bitwise_or,
+    bitwise_right_shift,
+    bitwise_xor,
+    count_nonzero,
+    logical_xor,
+    nextafter,
+    nonzero,
+    searchsorted,
+    signbit,
+)
+from optshare_arrays.diagonals import tril, triu
+from optshare_arrays.einsum import einsum
 from optshare_arrays.elementwise import (
     abs,
     acos,
@@ -19,6 +35,7 @@ from optshare_arrays.elementwise import (
     atanh,
     ceil,
     clip,
+    copysign,
     cos,
     cosh,
     divide,
@@ -65,7 +82,8 @@ from optshare_arrays.elementwise import (
 )
 from optshare_arrays.elementwise import power as pow
 from optshare_arrays.indexing import flip, take, take_along_axis
-from optshare_arrays.primitives import Traceable, constant, plain
+from optshare_arrays.padding import pad
+from optshare_arrays.primitives import Traceable, constant, plain, stands_for
 from optshare_arrays.products import matmul, tensordot, vecdot
 from optshare_arrays.reductions import (
     all,
@@ -88,12 +106,14 @@ from optshare_arrays.shaping import (
     concat,
     expand_dims,
     matrix_transpose,
+    moveaxis,
     permute_dims,
     reshape,
     roll,
     squeeze,
     stack,
 )
+from optshare_arrays.sorting import argsort, sort
 from optshare_arrays.untyped import np
 
 __all__ = [
@@ -106,6 +126,7 @@ __all__ = [
     "arange",
     "argmax",
     "argmin",
+    "argsort",
     "asarray",
     "asin",
     "asinh",
@@ -113,14 +134,23 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
+    "bitwise_and",
+    "bitwise_invert",
+    "bitwise_left_shift",
+    "bitwise_or",
+    "bitwise_right_shift",
+    "bitwise_xor",
     "broadcast_to",
     "ceil",
     "clip",
     "concat",
+    "copysign",
     "cos",
     "cosh",
+    "count_nonzero",
     "cumulative_sum",
     "divide",
+    "einsum",
     "equal",
     "exp",
     "expand_dims",
@@ -145,6 +175,7 @@ __all__ = [
     "logical_and",
     "logical_not",
     "logical_or",
+    "logical_xor",
     "logsumexp",
     "matmul",
     "matrix_transpose",
@@ -153,11 +184,15 @@ __all__ = [
     "mean",
     "min",
     "minimum",
+    "moveaxis",
     "multiply",
     "negative",
+    "nextafter",
+    "nonzero",
     "not_equal",
     "ones_like",
     "ops",
+    "pad",
     "permute_dims",
     "positive",
     "pow",
@@ -167,9 +202,12 @@ __all__ = [
     "reshape",
     "roll",
     "round",
+    "searchsorted",
     "sign",
+    "signbit",
     "sin",
     "sinh",
+    "sort",
     "sqrt",
     "square",
     "squeeze",
@@ -183,6 +221,8 @@ __all__ = [
     "tan",
     "tanh",
     "tensordot",
+    "tril",
+    "triu",
     "trunc",
     "var",
     "vecdot",
@@ -193,8 +233,15 @@ __all__ = [
 arange = np.arange
 zeros_like = constant(np.zeros_like)
 ones_like = constant(np.ones_like)
-full_like = constant(np.full_like)
 stop_gradient = plain
+
+
+@stands_for(np.full_like)
+def full_like(x: Any, fill_value: Any, *, dtype: Any = None, **options: Any) -> Any:
+    """One number in the shape of an array; differentiable by the number."""
+    if not isinstance(fill_value, Traceable):
+        return np.full_like(plain(x), fill_value, dtype=dtype, **options)
+    return broadcast_to(astype(fill_value, dtype or x.dtype), x.shape)
 
 
 def asarray(
@@ -206,4 +253,4 @@ def asarray(
     return np.asarray(x, dtype, device=device, copy=copy)
 
 
-ops: Namespace = complete(sys.modules[__name__], nn=neural)
+ops: Namespace = complete(sys.modules[__name__], nn=nn)

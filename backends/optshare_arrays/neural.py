@@ -5,11 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from optshare_arrays import reductions
-from optshare_arrays.convolution import conv as conv
-from optshare_arrays.convolution import conv_transpose as conv_transpose
 from optshare_arrays.elementwise import exp
-from optshare_arrays.pooling import max_pool as max_pool
-from optshare_arrays.pooling import mean_pool as mean_pool
 from optshare_arrays.primitives import Primitive, plain
 from optshare_arrays.untyped import np
 
@@ -30,8 +26,8 @@ def _sigmoid(x: Any) -> Any:
 
 
 def _log_softmax(x: Any, axis: int) -> Any:
-    shifted = x - np.max(x, axis=axis, keepdims=True)
-    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+    shifted = x - x.max(axis=axis, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
 
 
 relu = Primitive(_relu, [lambda g, y, x: g * (plain(y) > 0).astype(g.dtype)], name="relu")

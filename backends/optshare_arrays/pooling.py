@@ -57,7 +57,7 @@ def _ties(x: Any, y: Any, windows: Windows) -> tuple[list[Any], Any]:
 
 
 def _largest(x: Any, windows: Windows) -> Any:
-    lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
+    lowest = np.iinfo(x.dtype).min if x.dtype.kind in "iu" else -np.inf
     first, *others = _met(x, windows, lowest)
     y = first.copy()
     for each in others:

@@ -12,10 +12,11 @@ from optshare.extend import (
     InPlaceError,
     NoDerivativeError,
     Operators,
+    OptshareError,
 )
 from optshare_arrays import elementwise, indexing, products, reductions, shaping
 from optshare_arrays.broadcasting import cast
-from optshare_arrays.primitives import BY_NUMPY, BY_OPERATOR, Traceable, plain
+from optshare_arrays.primitives import BY_NUMPY, BY_OPERATOR, Primitive, Traceable, plain
 from optshare_arrays.shaping import as_array
 from optshare_arrays.untyped import np, op
 
@@ -39,6 +40,11 @@ class Tracked(Traceable, Operators):
     ) -> Any:
         if method == "__call__" and not kwargs and ufunc in BY_NUMPY:
             return BY_NUMPY[ufunc](*inputs)
+        if method == "at":
+            raise InPlaceError(
+                f"numpy.{ufunc.__name__}.at writes into an array, which would lose the gradient "
+                f"of a tracked value; add one that take, where or concat makes"
+            )
         if method != "__call__":
             raise NoDerivativeError(
                 f"numpy.{ufunc.__name__}.{method} has no derivative here; "
@@ -63,6 +69,8 @@ class Tracked(Traceable, Operators):
         given = {key: each for key, each in kwargs.items() if key != "out"}
         try:
             return BY_NUMPY[function](*args, **given)
+        except OptshareError:
+            raise
         except TypeError as error:
             raise TypeError(f"{_named(function)} of a tracked value: {error}") from error
 
@@ -225,6 +233,8 @@ _DIRECT = {np.ndarray, float, int}
 def _both(function: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """An operator and its reflection, straight to the primitive where the other is an array."""
     ours = BY_OPERATOR[function]
+    if isinstance(ours, Primitive):
+        return _recorded(function, ours)
 
     def operator(self: Tracked, other: Any) -> Any:
         if type(other) in _DIRECT or isinstance(other, Traceable):
@@ -234,6 +244,24 @@ def _both(function: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..
     def reflected(self: Tracked, other: Any) -> Any:
         if type(other) in _DIRECT:
             return ours(other, self)
+        return self._operate(function, other, self)  # pyright: ignore[reportPrivateUsage] # its own
+
+    return operator, reflected
+
+
+def _recorded(
+    function: Callable[..., Any], ours: Primitive
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The same of a primitive: recorded without a detour."""
+
+    def operator(self: Tracked, other: Any) -> Any:
+        if type(other) in _DIRECT or isinstance(other, Traceable):
+            return self.scope.record_pair(ours, self, other)
+        return self._operate(function, self, other)  # pyright: ignore[reportPrivateUsage] # its own
+
+    def reflected(self: Tracked, other: Any) -> Any:
+        if type(other) in _DIRECT:
+            return self.scope.record_pair(ours, other, self)
         return self._operate(function, other, self)  # pyright: ignore[reportPrivateUsage] # its own
 
     return operator, reflected

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
-from numpy.exceptions import AxisError
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from optshare_autograd import derivatives
 from optshare_autograd.library import anp, is_box, np, plain
@@ -20,13 +20,7 @@ def normal_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     >>> normal_axes(-1, 3), normal_axes(None, 2)
     ((2,), (0, 1))
     """
-    if axis is None:
-        return tuple(range(ndim))
-    axes = cast(Sequence[int], axis if isinstance(axis, Sequence) else (axis,))
-    for each in axes:
-        if not -ndim <= each < ndim:
-            raise AxisError(each, ndim)
-    return tuple(each % ndim for each in axes)
+    return tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
 
 
 def var(x: Any, axis: Axes = None, *, correction: float = 0.0, keepdims: bool = False) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from optshare.extend import Namespace, ParameterError, complete, host_bernoulli
 from optshare_jax import convolution
 from optshare_jax.library import jax, jnp
-from optshare_jax.precision import require_held
+from optshare_jax.precision import require_dtype_held, require_held
 
 
 class Functions:
@@ -23,13 +23,16 @@ class Functions:
     @staticmethod
     def asarray(x: Any, *, dtype: Any = None, device: Any = None) -> Any:
         """An array of JAX's; float64 needs x64."""
-        require_held(x if dtype is None else dtype)
+        if dtype is None:
+            require_held(x)
+        else:
+            require_dtype_held(dtype)
         return jnp.asarray(x, dtype, device=None if device is None else device_named(device))
 
     @staticmethod
     def astype(x: Any, dtype: Any) -> Any:
         """The array in another dtype; float64 needs x64."""
-        require_held(dtype)
+        require_dtype_held(dtype)
         return jnp.astype(x, dtype)
 
     @staticmethod
@@ -52,6 +55,12 @@ class Functions:
         """log(sum(exp(x))) over axes."""
         return jax.nn.logsumexp(x, axis, keepdims=keepdims)
 
+    @staticmethod
+    def scan(step: Callable[..., Any], carry: Any, inputs: Any) -> tuple[Any, Any]:
+        """A loop over the first axis; it is compiled once, whatever its length."""
+        found, _ = jax.eval_shape(step, carry, inputs[0])
+        return jax.lax.scan(step, jax.tree.map(_as_wide, carry, found), inputs)
+
 
 class Neural:
     """The neural functions that JAX has with the same meaning."""
@@ -71,6 +80,11 @@ class Neural:
     def softmax(x: Any, *, axis: int = -1) -> Any:
         """exp(x) / sum(exp(x)) along an axis."""
         return jax.nn.softmax(x, axis)
+
+
+def _as_wide(array: Any, like: Any) -> Any:
+    """An array in another's dtype: what a loop carries keeps it."""
+    return jnp.astype(array, like.dtype)
 
 
 class RandomArrays:

@@ -27,21 +27,39 @@ class NN(Protocol):
     - `mean_pool(x, window, *, stride=None, padding=0)`; padding counts as zeros.
     """
 
+    celu: Function
+    cross_entropy: Function
+    """`cross_entropy(scores, labels)`: -log(softmax(scores)) at each label, one for each."""
     conv: Function
     conv_transpose: Function
     elu: Function
     gelu: Function
+    hardsigmoid: Function
+    hardswish: Function
+    hardtanh: Function
     leaky_relu: Function
     log_softmax: Function
+    logsigmoid: Function
     max_pool: Function
     mean_pool: Function
+    mish: Function
     relu: Function
+    relu6: Function
     selu: Function
     sigmoid: Function
     silu: Function
     softmax: Function
     softplus: Function
+    softsign: Function
     tanh: Function
+    tanhshrink: Function
+
+    embedding: Function
+    """`embedding(indices, weight)`: the rows of a weight at integer indices."""
+    gru: Function
+    """`gru(x, h, input_weight, hidden_weight, input_bias, hidden_bias) -> (hs, h)`."""
+    lstm: Function
+    """`lstm(x, h, c, input_weight, hidden_weight, bias) -> (hs, h, c)`."""
 
 
 class Random(Protocol):
@@ -54,10 +72,13 @@ class Random(Protocol):
 class Namespace(Protocol):
     """A backend's `ops`.
 
-    Beyond the standard: `logsumexp(x, *, axis, keepdims)`; `stop_gradient(x)`,
-    which gives the value of x as a constant; and `is_concrete(x)`, which tells
-    whether the numbers of x are known now, and not only while a compiled
-    function runs.
+    Beyond the standard: `logsumexp(x, *, axis, keepdims)`;
+    `einsum(subscripts, *arrays)`; `pad(x, pad_width, mode="constant", *,
+    constant_values=0)`; `stop_gradient(x)`, which gives the value of x as a
+    constant; `is_concrete(x)`, which tells whether the numbers of x are
+    known now, and not only while a compiled function runs; and `scan(step,
+    carry, inputs)`, the loop over time of recurrent networks, which a
+    compiler may keep a loop.
     """
 
     nn: NN
@@ -123,7 +144,9 @@ class Namespace(Protocol):
     any: Function
     argmax: Function
     argmin: Function
+    cumulative_prod: Function
     cumulative_sum: Function
+    diff: Function
     logsumexp: Function
     max: Function
     mean: Function
@@ -139,15 +162,21 @@ class Namespace(Protocol):
     expand_dims: Function
     flip: Function
     matrix_transpose: Function
+    moveaxis: Function
+    pad: Function
     permute_dims: Function
+    repeat: Function
     reshape: Function
     roll: Function
     squeeze: Function
     stack: Function
     take: Function
     take_along_axis: Function
+    tile: Function
+    unstack: Function
 
     # products
+    einsum: Function
     matmul: Function
     tensordot: Function
     vecdot: Function
@@ -161,3 +190,6 @@ class Namespace(Protocol):
     zeros_like: Function
     stop_gradient: Function
     is_concrete: Function
+
+    # loops
+    scan: Function

@@ -13,10 +13,29 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from optshare.differences import PLACES, five_point
 from optshare.namespace.completed import complete
 
+MISH = "np.tanh(np.log1p(np.exp(x)))"
 RELU = "np.where(x > 0, 1.0, 0.0)"
 SIGMOID = "(1 / (1 + np.exp(-x)))"
+
+LSTM = """ops.concat([ops.reshape(each, (-1,)) for each in ops.nn.lstm(
+    ops.reshape(x, (2, 3, 2)),
+    x[:2, :2],
+    y[:2, 2:],
+    ops.reshape(ops.concat([y, x[1:2]]), (2, 8)),
+    ops.reshape(ops.concat([x[2:], y]), (2, 8)),
+    ops.reshape(y[1:], (8,)),
+)])"""
+GRU = """ops.concat([ops.reshape(each, (-1,)) for each in ops.nn.gru(
+    ops.reshape(x, (2, 3, 2)),
+    x[:2, :2],
+    ops.reshape(y, (2, 6)),
+    ops.reshape(x, (2, 6)),
+    ops.reshape(y[:, :2], (6,)),
+    ops.reshape(x[:, 2:], (6,)),
+)])"""
 
 
 class Row(NamedTuple):
@@ -76,6 +95,17 @@ ELEMENTWISE = {
     "nn.silu": Row("ops.nn.silu(x)", "R", (f"{SIGMOID} * (1 + x * (1 - {SIGMOID}))",)),
     "nn.softplus": Row("ops.nn.softplus(x)", "R", (SIGMOID,)),
     "nn.tanh": Row("ops.nn.tanh(x)", "R", ("1 - np.tanh(x) ** 2",)),
+    "nn.celu": Row("ops.nn.celu(x, 0.5)", "R", ("np.exp(np.minimum(x, 0) / 0.5)",)),
+    "nn.hardsigmoid": Row("ops.nn.hardsigmoid(2 * x)", "R", ("(abs(x) < 1.5) / 3.0",)),
+    "nn.hardswish": Row(
+        "ops.nn.hardswish(2 * x)", "R", ("(4 * x + 3) / 3 * (abs(x) < 1.5) + 2.0 * (x > 1.5)",)
+    ),
+    "nn.hardtanh": Row("ops.nn.hardtanh(x)", "R", ("1.0 * (abs(x) < 1)",)),
+    "nn.logsigmoid": Row("ops.nn.logsigmoid(x)", "R", (f"1 - {SIGMOID}",)),
+    "nn.mish": Row("ops.nn.mish(x)", "R", (f"{MISH} + x * (1 - {MISH}**2) * {SIGMOID}",)),
+    "nn.relu6": Row("ops.nn.relu6(4 * x)", "R", ("4.0 * (x > 0) * (x < 1.5)",)),
+    "nn.softsign": Row("ops.nn.softsign(x)", "R", ("1 / (1 + abs(x)) ** 2",)),
+    "nn.tanhshrink": Row("ops.nn.tanhshrink(x)", "R", ("np.tanh(x) ** 2",)),
     "nn.gelu": Row("ops.nn.gelu(x)", "R"),
     "nn.selu": Row("ops.nn.selu(x)", "R"),
 }
@@ -93,6 +123,8 @@ STRUCTURAL = {
     "std": Row("ops.std(x, axis=0)", "R"),
     "logsumexp": Row("ops.logsumexp(x, axis=1)", "R"),
     "cumulative_sum": Row("ops.cumulative_sum(x, axis=1)", "R"),
+    "cumulative_prod": Row("ops.cumulative_prod(x, axis=1)", "R"),
+    "diff": Row("ops.diff(x, axis=0)", "R"),
     "reshape": Row("ops.reshape(x, (4, 3))", "R"),
     "permute_dims": Row("ops.permute_dims(x, (1, 0))", "R"),
     "matrix_transpose": Row("ops.matrix_transpose(x)", "R"),
@@ -103,14 +135,27 @@ STRUCTURAL = {
     "stack": Row("ops.stack([x, y], axis=0)", "RR"),
     "flip": Row("ops.flip(x, axis=1)", "R"),
     "roll": Row("ops.roll(x, 1, axis=1)", "R"),
+    "moveaxis": Row("ops.moveaxis(ops.expand_dims(x, axis=0), 2, 0)", "R"),
+    "pad": Row("ops.pad(x, ((1, 0), (2, 1)))", "R"),
+    "pad_number": Row("ops.pad(x, (0, 2), constant_values=0.5)", "R"),
+    "repeat": Row("ops.repeat(x, 2, axis=1)", "R"),
+    "tile": Row("ops.tile(x, (2, 3))", "R"),
+    "unstack": Row("ops.unstack(x, axis=1)[3]", "R"),
     "take": Row("ops.take(x, ops.asarray(np.array([0, 2, 2])), axis=1)", "R"),
     "take_along_axis": Row(
         "ops.take_along_axis(x, ops.asarray(np.array([[0], [2], [2]])), axis=1)", "R"
     ),
     "matmul": Row("ops.matmul(x, y)", "RT"),
     "tensordot": Row("ops.tensordot(x, y, axes=1)", "RT"),
+    "einsum": Row("ops.einsum('ij,jk->ik', x, y)", "RT"),
+    "einsum_sum": Row("ops.einsum('ij,kj->k', x, y)", "RR"),
+    "einsum_diagonal": Row("ops.einsum('iji->j', ops.broadcast_to(x, (4, 3, 4)))", "R"),
     "vecdot": Row("ops.vecdot(x, y)", "RR"),
     "index": Row("x[1, 1:]", "R"),
+    "scan": Row("ops.scan(lambda c, a: (c * a + 1, c - a), x[0], y)[1]", "RR"),
+    "nn.embedding": Row("ops.nn.embedding(ops.asarray(np.array([[0, 2], [2, 1]])), x)", "R"),
+    "nn.lstm": Row(LSTM, "RR"),
+    "nn.gru": Row(GRU, "RR"),
     "nn.softmax": Row("ops.nn.softmax(x)", "R"),
     "nn.log_softmax": Row("ops.nn.log_softmax(x)", "R"),
     "nn.conv": Row(
@@ -128,6 +173,7 @@ STRUCTURAL = {
     ),
     "nn.max_pool": Row("ops.nn.max_pool(ops.reshape(x, (1, 1, 3, 4)), 2, stride=1)", "R"),
     "nn.mean_pool": Row("ops.nn.mean_pool(ops.reshape(x, (1, 1, 3, 4)), 2, padding=1)", "R"),
+    "nn.cross_entropy": Row("ops.nn.cross_entropy(x, ops.asarray(np.array([0, 2, 2])))", "R"),
 }
 
 DOMAINS = {"R": (-2.0, 2.0), "P": (0.5, 2.0), "U": (-0.9, 0.9), "G": (1.2, 3.0), "T": (-2.0, 2.0)}
@@ -165,15 +211,16 @@ def gradients_of(row: Row, arrays: Sequence[Any], weights: Any) -> list[Any]:
 
 
 def _difference(row: Row, arrays: Sequence[Any], weights: Any, place: int) -> Any:
-    """By the five-point rule, whose error is of the order h**4."""
+    """By the five-point rule; 1e-3 is about where its truncation is as small as its rounding."""
     step, found = 1e-3, np.zeros_like(arrays[place])
+
+    def moved(index: tuple[int, ...], offset: float) -> float:
+        changed = [np.array(each) for each in arrays]
+        changed[place][index] += offset
+        return float((value_of(row, changed) * weights).sum())
+
     for index in np.ndindex(found.shape):
-        total = 0.0
-        for times, factor in ((-2, 1 / 12), (-1, -2 / 3), (1, 2 / 3), (2, -1 / 12)):
-            moved = [np.array(each) for each in arrays]
-            moved[place][index] += times * step
-            total += factor * float((value_of(row, moved) * weights).sum())
-        found[index] = total / step
+        found[index] = five_point([moved(index, n * step) for n in PLACES], step)
     return found
 
 

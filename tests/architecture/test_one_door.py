@@ -178,3 +178,12 @@ def test_a_description_needs_no_engine(plugin):
     modules = fresh(f"from optshare import registry\nregistry.descriptions(); {LOADED}")
     assert plugin in modules
     assert f"{name}.backend" not in modules
+
+
+@pytest.mark.parametrize("framework", ["torch", "jax", "autograd"])
+def test_a_description_needs_no_framework(framework):
+    package = f"optshare_{framework}"
+    code = f"from optshare import registry\nregistry.descriptions(); import {package}; {LOADED}"
+    modules = fresh(code)
+    assert f"{package}.plugin" in modules
+    assert framework not in tops(modules)

@@ -9,8 +9,8 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from optshare import registry
 from optshare.extend import hookimpl
+from optshare.registry import Registry
 from optshare.testing import CHECKS, Run
 from optshare.testing.suite import LAST, NEEDS
 from tests.conformance.mutants import HOME, MUTANTS, Sound, described
@@ -23,7 +23,7 @@ OUTCOMES = {}
 
 
 @pytest.fixture
-def conformance(monkeypatch):
+def conformance(monkeypatch, replace_registry):
     """Runs every check of a backend that is the only one installed."""
 
     def run(engine, description):
@@ -37,13 +37,7 @@ def conformance(monkeypatch):
         monkeypatch.setitem(sys.modules, HOME, home)
         home.optshare_backend = hookimpl(lambda: description)
         entry = SimpleNamespace(name="it", value=HOME, dist=None, load=lambda: home)
-        fresh = registry.Registry(lambda: [entry])
-        monkeypatch.setattr(registry, "_registry", fresh)
-        for name in (
-            "report", "resolve", "load", "descriptions", "recorder", "claimants",
-            "native_claimants", "capabilities", "preferred",
-        ):  # fmt: skip
-            monkeypatch.setattr(registry, name, getattr(fresh, name))
+        replace_registry(Registry(lambda: [entry]))
         run = Run(description.name)
         return contextvars.copy_context().run(run.outcomes)  # whatever a mutant leaves open
 

@@ -1,46 +1,35 @@
 """The generated parts of docs/conformance.md are what the kit says now."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 
-SCRIPT = Path(__file__).parent / "write_tables.py"
-
-
-@pytest.fixture(scope="module")
-def tables():
-    spec = importlib.util.spec_from_file_location("write_tables", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from tests.conformance import write_tables as tables
 
 
 @pytest.mark.parametrize(
     "part", ["checks", pytest.param("results", marks=pytest.mark.slow)]
 )  # the results run every check on every engine; JAX compiles for most of the time
-def test_a_generated_part_of_the_page_is_not_stale(tables, part):
+def test_a_generated_part_of_the_page_is_not_stale(part):
     text = tables.PAGE.read_text()
     assert not tables.stale(text, part), (
         f"the part {part!r} of docs/conformance.md is stale; run {tables.COMMAND}"
     )
 
 
-def test_every_part_is_tested(tables):
+def test_every_part_is_tested():
     assert set(tables.PARTS) == {"checks", "results"}
 
 
-def test_a_part_that_differs_is_stale(tables):
+def test_a_part_that_differs_is_stale():
     text = tables.PAGE.read_text()
     assert tables.stale(tables.written(text, "checks", "something else"), "checks")
 
 
-def test_a_page_without_the_marks_is_refused(tables):
+def test_a_page_without_the_marks_is_refused():
     with pytest.raises(ValueError, match="has no part <!-- checks -->"):
         tables.written("no marks", "checks", "")
 
 
-def test_a_stale_part_is_named_and_the_page_left_alone(tables, tmp_path, monkeypatch, capsys):
+def test_a_stale_part_is_named_and_the_page_left_alone(tmp_path, monkeypatch, capsys):
     page = tmp_path / "conformance.md"
     page.write_text("<!-- checks -->\nold\n<!-- /checks -->\n")
     monkeypatch.setattr(tables, "PAGE", page)

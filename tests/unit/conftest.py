@@ -1,4 +1,4 @@
-"""What the unit tests share: both engines, a fixed seed, and pictures of models and optimizers."""
+"""What the unit tests share: both engines, a fixed seed, pictures of models, deviations."""
 
 import contextlib
 
@@ -54,5 +54,16 @@ def deviation():
             return 0.0
         scale = max(np.max(np.abs(a)), lr)
         return float(np.max(np.abs(a - b)) / scale) if scale else float(np.max(np.abs(b)))
+
+    return measure
+
+
+@pytest.fixture
+def farthest(deviation):
+    """The largest deviation of two models' Parameters."""
+
+    def measure(one, other, lr):
+        pairs = zip(optshare.params(one), optshare.params(other), strict=True)
+        return max(deviation(a.value, b.value, lr) for a, b in pairs)
 
     return measure

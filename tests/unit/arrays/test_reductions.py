@@ -118,6 +118,16 @@ def test_a_reduction_refuses_an_axis_that_is_not_there(name):
             optshare_functional.vjp(lambda a, f=f: f(a, axis=-4), x)
 
 
+@pytest.mark.parametrize("name", REDUCTIONS)
+def test_a_reduction_refuses_an_axis_that_is_given_twice(name, engine):
+    f = getattr(ops, name)
+    for axis in (0, 0), (1, -2):
+        with pytest.raises(ValueError, match=r"duplicate value in 'axis'|repeated axis"):
+            f(X, axis=axis)
+        with pytest.raises(ValueError, match=r"duplicate value in 'axis'|repeated axis"):
+            engine.grad(lambda x, axis=axis: ops.sum(f(x, axis=axis)))(X)
+
+
 @pytest.mark.parametrize("name", ["sum", "mean", "max", "min", "prod", "logsumexp"])
 def test_a_reduction_of_a_0d_array_is_the_identity(name, engine):
     np.testing.assert_allclose(getattr(ops, name)(np.float64(3)), 3.0, rtol=1e-15)

@@ -126,11 +126,14 @@ def test_an_empty_array_may_be_reshaped(shape, engine):
     "f",
     [
         lambda x: ops.expand_dims(x, axis=4),
+        lambda x: ops.expand_dims(x, axis=(0, 0)),
         lambda x: ops.squeeze(x, axis=3),
+        lambda x: ops.squeeze(x[:, :1], axis=(1, 1)),
         lambda x: ops.permute_dims(x, (0, 1, 3)),
         lambda x: ops.permute_dims(x, (0, 1)),
         lambda x: ops.permute_dims(x, (0, 1, 1)),
         lambda x: ops.flip(x, axis=3),
+        lambda x: ops.flip(x, axis=(0, -3)),
         lambda x: ops.roll(x, 1, axis=3),
         lambda x: ops.concat([x, x], axis=3),
         lambda x: ops.stack([x, x], axis=-5),
@@ -177,6 +180,14 @@ def test_what_is_made_like_an_array_is_a_constant(f, expected, engine):
     np.testing.assert_array_equal(f(X), np.broadcast_to(expected, X.shape))
     gradient = engine.grad(lambda x: ops.sum(x * f(x)))(X)
     np.testing.assert_array_equal(gradient, np.broadcast_to(expected, X.shape))
+
+
+def test_full_like_is_differentiable_by_its_number(engine):
+    gradient = engine.grad(lambda x: ops.sum(ops.full_like(X, x) * X))(2.0)
+    np.testing.assert_allclose(gradient, X.sum(), rtol=1e-15)
+    summed = engine.grad(lambda x: ops.sum(np.full_like(x, x[0] * 3)))(np.ones(4, np.float32))
+    assert summed.dtype == np.float32
+    np.testing.assert_array_equal(summed, [12.0, 0.0, 0.0, 0.0])
 
 
 def test_arange_and_asarray_make_plain_arrays():

@@ -1,8 +1,6 @@
 """HIPS autograd behind the door: functions, derivatives, training, and what it must not disturb."""
 
 import gc
-import subprocess
-import sys
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +20,7 @@ from optshare.errors import (
     UnreachedParametersError,
 )
 from optshare.namespace.protocol import NN, Namespace
+from tests.unit.closeness import assert_close
 
 X = np.array([[0.5, -1.5, 2.0], [0.25, 3.0, -0.75]])
 Y = np.array([[1.25, -1.5, 0.5], [-2.0, 3.0, 0.125]])
@@ -76,8 +75,9 @@ WINDOWED = {
     "max_pool": lambda ops, x: ops.nn.max_pool(ops.reshape(x, (1, 1, 2, 3)), 2, stride=1),
     "mean_pool": lambda ops, x: ops.nn.mean_pool(ops.reshape(x, (1, 1, 2, 3)), 2, padding=1),
 }
-NEURAL = sorted(NN.__annotations__)
-ACTIVATIONS = sorted(set(NEURAL) - set(WINDOWED))
+SEVERAL = {"cross_entropy", "embedding", "gru", "lstm"}
+"""What takes more than one array."""
+NEURAL = sorted(set(NN.__annotations__) - SEVERAL - set(WINDOWED))
 
 CALLS = [
     *(of(name, array) for name, array in UNARY.items()),
@@ -92,7 +92,7 @@ CALLS = [
     *(of(name, NUMBER) for name in REDUCING if name != "std"),
     *(of(name, BATCH, axis=(0, 2)) for name in REDUCING),
     *(by(f"nn.{name}", lambda ops, x, name=name: getattr(ops.nn, name)(x), Z)
-      for name in ACTIVATIONS),
+      for name in NEURAL),
     *(by(f"nn.{name}", call, X) for name, call in WINDOWED.items()),
     by("nn.max_pool of ties", WINDOWED["max_pool"], TIES),
     by("nn.softmax of an axis", lambda ops, x: ops.nn.softmax(x, axis=0), X),
@@ -163,6 +163,13 @@ CALLS = [
     of("vecdot", X, Y),
     of("vecdot", X, ROW),
     of("vecdot", X, Y, axis=0),
+    by("nn.cross_entropy", lambda ops, x: ops.nn.cross_entropy(x, INDICES[:2]), X),
+    by("nn.embedding", lambda ops, x: ops.nn.embedding(INDICES.reshape(1, 3), x), P.T),
+    by("nn.lstm", lambda ops, x, w, u: ops.nn.lstm(x, w[:2, :2], w[:2, 2:4], w, u, w[0])[0],
+       BATCH, np.cos(np.arange(32.0)).reshape(4, 8), np.sin(np.arange(16.0)).reshape(2, 8)),
+    by("nn.gru", lambda ops, x, w, u: ops.nn.gru(x, w[:2, :2], w, u, w[0], w[1])[1],
+       BATCH, np.cos(np.arange(24.0)).reshape(4, 6), np.sin(np.arange(12.0)).reshape(2, 6)),
+    by("scan", lambda ops, x: ops.scan(lambda c, each: (c * each, c - each), x[0], x)[1], X),
     by("asarray", lambda ops, x: ops.asarray(x) * 2.0, X),
     by("stop_gradient", lambda ops, x: x * ops.stop_gradient(x), X),
 ]  # fmt: skip
@@ -189,12 +196,6 @@ def gradients_of(name, call, arrays, order=1):
 
     with optshare.use(name):
         return optshare.gradient(loss if order == 1 else paired, *arrays)
-
-
-def assert_close(found, wanted, rtol=1e-12):
-    assert found.shape == wanted.shape
-    largest = float(np.max(np.abs(wanted), initial=1.0))
-    np.testing.assert_allclose(found, wanted, rtol=rtol, atol=rtol * largest)
 
 
 @pytest.mark.parametrize(("call", "arrays"), CALLS)
@@ -309,7 +310,7 @@ def test_kinks_follow_the_conventions_of_the_project(engine):
 def test_far_out_nothing_overflows_or_becomes_nan(engine):
     ops, far = engine.ops, [-1e4, -800.0, 800.0, 1e4]
     assert slope(ops.tanh, far) == [0.0] * 4
-    for name in ACTIVATIONS:
+    for name in NEURAL:
         assert np.isfinite(slope(getattr(ops.nn, name), far)).all(), name
     assert slope(ops.abs, [-np.inf, np.inf]) == [-1.0, 1.0]
     assert slope(ops.logsumexp, [-np.inf, 0.0]) == [0.0, 1.0]
@@ -678,38 +679,6 @@ def test_layers_ops_and_autograds_functions_mix_in_one_loss(engine):
         assert_close(one, other)
 
 
-def classifier():
-    optshare.seed(0)
-    return optshare.Chain(
-        optshare.Dense(4, 8, optshare.tanh, dtype=np.float64),
-        optshare.Dropout(0.3, seed=3),
-        optshare.Dense(8, 3, dtype=np.float64),
-    )
-
-
-def trained(engines, rule, steps=5):
-    """A model's values after some steps on each of several engines."""
-    model, rng = classifier(), np.random.default_rng(1)
-    opt = optshare.Optimizer(model, rule)
-    for name in engines:
-        optshare.to(model, name)
-        for _ in range(steps):
-            x, y = rng.normal(size=(16, 4)), rng.integers(0, 3, 16)
-            with optshare.use(name):
-                opt.step(lambda x, y: optshare.nll(model(x), y), x, y)
-    return [each.value.copy() for each in optshare.params(model)]
-
-
-@pytest.mark.parametrize("pair", [("tape", "autograd"), ("autograd", "tape")], ids="-".join)
-@pytest.mark.parametrize(
-    "rule", [optshare.Adam(lr=0.1), optshare.SGD(lr=0.1, momentum=0.9)], ids=["adam", "momentum"]
-)
-def test_a_model_that_moves_in_mid_run_ends_where_one_that_stays_does(rule, pair):
-    stayed, moved = trained(["tape", "tape"], rule), trained(pair, rule)
-    for one, other in zip(stayed, moved, strict=True):
-        assert np.abs(one - other).max() <= 1e-12 * max(np.abs(one).max(), rule.lr)
-
-
 def test_single_precision_trains_in_single_precision(engine):
     dense = optshare.Dense(3, 2, optshare.tanh)
     opt = optshare.Adam(dense)
@@ -728,8 +697,3 @@ def test_it_is_taken_only_where_it_is_preferred_or_its_values_are():
     seen = []
     autograd.grad(lambda x: (seen.append(optshare.ops.nn.relu(x)), seen[0].sum())[1])(np.ones(2))
     assert type(seen[0]).__name__ == "ArrayBox"
-
-
-def test_a_description_of_autograd_imports_no_autograd():
-    code = "import sys; from optshare import registry; registry.descriptions(); import optshare_autograd; sys.exit('autograd' in sys.modules)"  # noqa: E501 # one program
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -60,14 +60,6 @@ X = rng.normal(size=(6, 3))
 Y = rng.integers(0, 2, 6)
 
 
-def deviation(one, other, lr):
-    return max(
-        abs(np.asarray(a.value) - np.asarray(b.value)).max()
-        / max(abs(np.asarray(a.value)).max(), lr)
-        for a, b in zip(optshare.params(one), optshare.params(other), strict=True)
-    )
-
-
 @pytest.mark.parametrize("name", STRANGERS)
 def test_the_stranger_imports_of_optshare_only_extend(name):
     tree = ast.parse((HERE / f"{name}.py").read_text())
@@ -170,14 +162,14 @@ RULES = [
 
 
 @pytest.mark.parametrize("rule", RULES, ids=str)
-def test_an_optimizer_trains_a_strangers_model_as_it_trains_ours(grid, rule):
+def test_an_optimizer_trains_a_strangers_model_as_it_trains_ours(grid, rule, farthest):
     ours, theirs = model_of(), model_of(grid)
     opt, their_opt = optshare.Optimizer(ours, rule), optshare.Optimizer(theirs, rule)
     for _ in range(20):
         loss = opt.step(lambda x: optshare.nll(ours(x), Y), X)
         their_loss = their_opt.step(lambda x: optshare.nll(theirs(x), Y), grid(X))
         assert float(their_loss) == pytest.approx(float(loss), rel=1e-11)
-    assert deviation(ours, theirs, rule.lr) <= 1e-12
+    assert farthest(ours, theirs, rule.lr) <= 1e-12
     assert all(isinstance(p.value, grid) for p in optshare.params(theirs))
 
 
@@ -248,7 +240,7 @@ def test_a_frozen_parameter_of_a_stranger_stays(grid):
     assert (p.value.data.tolist(), q.value.data.tolist()) == ([0.5], [1.0])
 
 
-def test_a_strangers_run_goes_on_from_a_checkpoint(grid):
+def test_a_strangers_run_goes_on_from_a_checkpoint(grid, farthest):
     def steps(model, opt, count):
         for _ in range(count):
             opt.step(lambda x: optshare.nll(model(x), Y), grid(X))
@@ -265,7 +257,7 @@ def test_a_strangers_run_goes_on_from_a_checkpoint(grid):
     again = optshare.Adam(rest)
     again.load_state_dict(saved)
     steps(rest, again, 3)
-    assert deviation(whole, rest, 0.1) == 0.0
+    assert farthest(whole, rest, 0.1) == 0.0
 
 
 def test_one_optimizer_may_hold_a_strangers_parameters_beside_numpys(grid):
@@ -278,14 +270,14 @@ def test_one_optimizer_may_hold_a_strangers_parameters_beside_numpys(grid):
 # -- an engine over NumPy's arrays ----------------------------------------------------------
 
 
-def test_differences_train_numpys_arrays_when_they_are_asked_for(strangers):
+def test_differences_train_numpys_arrays_when_they_are_asked_for(strangers, farthest):
     theirs, ours = model_of(), model_of()
     opt, their_opt = optshare.SGD(ours, lr=0.1), optshare.SGD(theirs, lr=0.1)
     for _ in range(3):
         opt.step(lambda x: optshare.nll(ours(x), Y), X)
         with optshare.use("differences"):
             their_opt.step(lambda x: optshare.nll(theirs(x), Y), X)
-    assert 0 < deviation(ours, theirs, 0.1) < 1e-8
+    assert 0 < farthest(ours, theirs, 0.1) < 1e-8
 
 
 def test_differences_give_gradients_of_arguments(strangers):
@@ -340,6 +332,17 @@ def test_a_base_backend_refuses_what_its_author_did_not_write():
     ):
         with pytest.raises(CapabilityError, match=f"'bare' does not declare '{capability}'"):
             call()
+
+
+def test_a_backend_that_cannot_rebuild_a_model_names_it():
+    class Bare(BaseBackend):
+        name = "bare"
+
+    class Frozen:
+        pass
+
+    with pytest.raises(CapabilityError, match=r"'bare' .* Frozen .* defines rebuilt"):
+        Bare().rebuilt(Frozen(), {})
 
 
 def test_a_function_that_a_stranger_lacks_is_named(grid):

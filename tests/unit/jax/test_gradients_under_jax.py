@@ -176,6 +176,23 @@ def test_an_exception_in_the_loss_leaves_nothing_behind(how, unchanged):
     np.testing.assert_array_equal(model(x), ROW * START)
 
 
+@pytest.mark.parametrize("inside", [jax.jit, jax.checkpoint], ids=["jit", "checkpoint"])
+def test_a_loss_that_catches_exceptions_has_its_gradient(inside):
+    p, caught = Parameter(jnp.array([1.0, 2.0, 3.0])), []
+
+    def loss(x):
+        try:
+            return inside(lambda x: (p.value**2 * x).sum())(x)
+        except Exception as error:
+            caught.append(error)
+            return jnp.zeros(())
+
+    for _ in range(2):
+        value, found = optshare.value_and_gradient(loss, jnp.ones(3), wrt=p)
+        assert (float(value), found[p].tolist()) == (14.0, [2.0, 4.0, 6.0])
+    assert caught == []
+
+
 @pytest.mark.parametrize("how", ["gradient", "step"])
 @pytest.mark.parametrize(
     "inside",
@@ -209,7 +226,8 @@ UNARY = """abs acos acosh asin asinh atan atanh ceil cos cosh exp expm1 floor is
     ones_like zeros_like stop_gradient"""
 BINARY = """add atan2 divide equal greater greater_equal hypot less less_equal logaddexp logical_and
     logical_or maximum minimum multiply not_equal pow subtract vecdot"""
-NEURAL = "elu gelu leaky_relu log_softmax relu selu sigmoid silu softmax softplus tanh"
+NEURAL = """celu elu gelu hardsigmoid hardswish hardtanh leaky_relu log_softmax logsigmoid mish relu
+    relu6 selu sigmoid silu softmax softplus softsign tanh tanhshrink"""
 REDUCTIONS = "logsumexp max mean min prod std sum var"
 CALLS = {
     **{name: lambda ops, x, n=name: getattr(ops, n)(x) for name in UNARY.split()},
@@ -232,6 +250,14 @@ CALLS = {
     "squeeze": lambda ops, x: ops.squeeze(x[:1], axis=0),
     "stack": lambda ops, x: ops.stack([x, 2 * x], axis=1),
     "take": lambda ops, x: ops.take(x, ops.asarray(np.array([0, 0, 2])), axis=1),
+    "scan": lambda ops, x: ops.scan(lambda c, each: (c * each, c - each), x[0], x)[1],
+    "nn.embedding": lambda ops, x: ops.nn.embedding(ops.asarray(np.array([[0, 2], [2, 2]])), x),
+    "nn.gru": lambda ops, x: ops.nn.gru(
+        ops.reshape(x, (2, 3, 2)), x[:2, :1], x[:2, 1:], x[:1, :3], x[1, :3], x[2, :3]
+    )[0],
+    "nn.lstm": lambda ops, x: ops.nn.lstm(
+        ops.reshape(x, (2, 3, 2)), x[:2, :1], x[:2, 1:2], x[:2], x[1:2], x[2]
+    )[0],
     "take_along_axis": lambda ops, x: ops.take_along_axis(
         x, ops.asarray(np.array([[0], [3], [1]])), axis=1
     ),

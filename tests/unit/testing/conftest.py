@@ -6,7 +6,6 @@ import textwrap
 
 import pytest
 
-from optshare import registry
 from optshare.backend import Capabilities
 
 ENGINE = """
@@ -137,19 +136,6 @@ def engine(twist):
     if not TWISTS[twist].startswith("\n"):
         body = TWISTS[twist]
     return ENGINE.replace("{twist}", body)
-
-
-@pytest.fixture
-def door(site, monkeypatch):
-    """A fresh registry in the place of the process's, over all that is installed and `site`."""
-    fresh = registry.Registry()
-    monkeypatch.setattr(registry, "_registry", fresh)
-    for name in (
-        "report", "resolve", "load", "descriptions", "recorder", "claimants",
-        "native_claimants", "capabilities", "preferred",
-    ):  # fmt: skip
-        monkeypatch.setattr(registry, name, getattr(fresh, name))
-    return fresh
 
 
 @pytest.fixture
