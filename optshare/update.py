@@ -112,6 +112,8 @@ def _job(binding: Binding, key: Any, gradient: Any) -> Job:
 
 def _on_engine(path: str, backend: Backend, value: Any, gradient: Any) -> Any:
     """A gradient as the engine's own array of real numbers."""
+    if "complex" in dtype_name(value.dtype):
+        raise _not_real(path, value)
     own = backend.name in registry.claimants(gradient.__class__)
     array = gradient if own else backend.ops.asarray(_as_numpy(path, gradient))
     if "complex" in dtype_name(array.dtype):
@@ -147,11 +149,15 @@ def _as_numpy(path: str, gradient: Any) -> Any:
 
 def _require_numbers(path: str, value: Any, gradient: Any) -> None:
     if value.dtype.kind != "f":
-        raise ParameterError(f"{path!r} has dtype {value.dtype}; rules update real parameters only")
+        raise _not_real(path, value)
     if gradient.dtype.kind not in "fiu":
         raise GradientShapeError(
             f"the gradient of {path!r} has dtype {gradient.dtype}, not a real one"
         )
+
+
+def _not_real(path: str, value: Any) -> ParameterError:
+    return ParameterError(f"{path!r} has dtype {value.dtype}; rules update real parameters only")
 
 
 def _require_writable(path: str, value: Any) -> None:

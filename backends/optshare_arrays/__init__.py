@@ -4,7 +4,6 @@ It is no plugin: an engine gives it a `Tracked` subclass whose `record` says
 what to do with a primitive, and takes `namespace` as its `ops`.
 """
 
-from optshare_arrays.broadcasting import require_real
 from optshare_arrays.differentiation import checked_seed, detacher, own, settled, vjp
 from optshare_arrays.graph import Leaf, Node, Scope, next_level
 from optshare_arrays.namespace import ops
@@ -31,7 +30,6 @@ __all__ = [
     "own",
     "plain",
     "primitive",
-    "require_real",
     "settled",
     "unboxed",
     "value_and_grad",

@@ -65,6 +65,7 @@ from optshare_arrays.elementwise import (
 )
 from optshare_arrays.elementwise import power as pow
 from optshare_arrays.indexing import flip, take, take_along_axis
+from optshare_arrays.parts import conj, imag, real
 from optshare_arrays.primitives import Traceable, constant, plain
 from optshare_arrays.products import matmul, tensordot, vecdot
 from optshare_arrays.reductions import (
@@ -117,6 +118,7 @@ __all__ = [
     "ceil",
     "clip",
     "concat",
+    "conj",
     "cos",
     "cosh",
     "cumulative_sum",
@@ -132,6 +134,7 @@ __all__ = [
     "greater",
     "greater_equal",
     "hypot",
+    "imag",
     "isfinite",
     "isinf",
     "isnan",
@@ -162,6 +165,7 @@ __all__ = [
     "positive",
     "pow",
     "prod",
+    "real",
     "reciprocal",
     "remainder",
     "reshape",

@@ -87,7 +87,7 @@ choose = primitive(
 )
 cast = primitive(
     lambda x, dtype: np.asarray(x).astype(dtype, copy=False),
-    lambda g, y, x, dtype: cast(g, x.dtype),
+    lambda g, y, x, dtype: cast(vjps.match_complex(x, g), x.dtype),
 )
 
 
@@ -120,7 +120,7 @@ cumulate = primitive(
 
 
 def _logsumexp(x: Any, axis: tuple[int, ...]) -> Any:
-    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+    top = np.max(x.real, axis=axis, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, 0).astype(x.dtype)
     with np.errstate(divide="ignore"):
         return np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top

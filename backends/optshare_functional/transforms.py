@@ -66,7 +66,8 @@ def vjp(f: Function, *args: Any) -> tuple[Any, Pullback]:
 def jvp(f: Function, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """The value of f and its derivative along tangents, one for each argument.
 
-    The pullback is linear in the cotangent; its own transpose is the derivative.
+    The pullback is linear in the cotangent; its own transpose is the derivative. That of a
+    function of complex arrays is linear over the reals.
 
     >>> jvp(lambda x, y: x * y, [3., 4.], [1., 0.])
     (np.float64(12.0), array(4.))
@@ -76,13 +77,17 @@ def jvp(f: Function, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any,
     shapes = [each.shape for each in inputs], [each.shape for each in along]
     if shapes[0] != shapes[1]:
         raise DifferentiationError(f"arguments of shapes {shapes[0]}, tangents of {shapes[1]}")
+    for each, tangent in zip(inputs, along, strict=True):
+        if tangent.dtype.kind == "c" and each.dtype.kind != "c":
+            raise DifferentiationError(f"an argument of {each.dtype}, a tangent of {tangent.dtype}")
     value, pullback = vjp(f, *inputs)
 
     def paired(cotangent: Any) -> Any:
         pulled = pullback(cotangent)
-        total = 0.0 * ops.sum(cotangent)
+        total = 0.0 * ops.sum(ops.real(cotangent))
         for each, tangent in zip(pulled, along, strict=True):
-            total = total if each is None else total + ops.sum(each * tangent)
+            if each is not None:
+                total = total + ops.sum(ops.real(ops.conj(each) * tangent))
         return total
 
     _, transpose = trace.vjp(paired, ops.zeros_like(value))
@@ -92,7 +97,8 @@ def jvp(f: Function, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any,
 def jacobian(f: Function) -> Function:
     """A function that gives all partial derivatives of f for its first argument.
 
-    The result has the shape of the value followed by the shape of the argument.
+    The result has the shape of the value followed by the shape of the argument. The argument is
+    real; a function of complex numbers has no array of partial derivatives, but a `jvp`.
 
     >>> jacobian(lambda x: x * x)([1., 2.])
     array([[2., 0.], [0., 4.]])
@@ -101,13 +107,18 @@ def jacobian(f: Function) -> Function:
     @wraps(f)
     def call(x: Any, *args: Any) -> Any:
         array = _array(x)
+        if array.dtype.kind == "c":
+            raise DifferentiationError(
+                f"partial derivatives for an argument of {array.dtype}; use jvp or vjp, or "
+                f"differentiate for its real and imaginary parts"
+            )
         value, pullback = _vjp(partial(_of_first, f, args), array)
         value = ops.asarray(value)
         shape = value.shape + array.shape
         if not value.size:
             return np.zeros(shape, array.dtype)
         basis = np.eye(value.size, dtype=value.dtype).reshape(value.size, *value.shape)
-        rows = [_or_zero(pullback(each)[0], array) for each in basis]
+        rows = [_row(pullback, each, array) for each in basis]
         return ops.reshape(ops.stack(rows), shape)
 
     return call
@@ -181,6 +192,12 @@ def _of_first(f: Function, others: tuple[Any, ...], x: Any) -> Any:
 
 def _array(x: Any) -> Any:
     return x if is_array(x) and not isinstance(x, np.ndarray | np.generic) else floating(x)
+
+
+def _row(pullback: Pullback, unit: Any, array: Any) -> Any:
+    """The partial derivatives of one element of the value, by its real and its imaginary part."""
+    row = _or_zero(pullback(unit)[0], array)
+    return row + 1j * _or_zero(pullback(1j * unit)[0], array) if unit.dtype.kind == "c" else row
 
 
 def _or_zero(gradient: Any, array: Any) -> Any:

@@ -33,7 +33,9 @@ class Functions:
 
     @staticmethod
     def abs(x: Any) -> Any:
-        """|x|; its derivative at 0 is 0, where JAX's is 1."""
+        """|x|; its derivative at 0 is 0, where JAX's is 1 for real x."""
+        if jnp.iscomplexobj(x):
+            return jnp.abs(x)
         return x * jax.lax.stop_gradient(jnp.sign(x))
 
     @staticmethod

@@ -10,7 +10,7 @@ from optshare.extend import (
     Parameter,
     StaleRecordError,
 )
-from optshare_arrays import Leaf, Scope, Tracked, require_real
+from optshare_arrays import Leaf, Scope, Tracked
 
 
 class Value(Tracked):
@@ -29,7 +29,7 @@ class ParameterLeaf(Leaf):
     __slots__ = ("key", "version")
 
     def __init__(self, value: Any, key: Parameter) -> None:
-        super().__init__(require_real(value))
+        super().__init__(value)
         self.key = key
         self.version = key.version
 

@@ -40,7 +40,7 @@ class Namespace(Protocol):
     Beyond the standard: `logsumexp(x, *, axis, keepdims)`; `stop_gradient(x)`,
     which gives the value of x as a constant; and `is_concrete(x)`, which tells
     whether the numbers of x are known now, and not only while a compiled
-    function runs.
+    function runs. `real`, `imag` and `conj` take real arrays too.
     """
 
     nn: NN
@@ -58,6 +58,7 @@ class Namespace(Protocol):
     atanh: Function
     ceil: Function
     clip: Function
+    conj: Function
     cos: Function
     cosh: Function
     divide: Function
@@ -68,6 +69,7 @@ class Namespace(Protocol):
     greater: Function
     greater_equal: Function
     hypot: Function
+    imag: Function
     isfinite: Function
     isinf: Function
     isnan: Function
@@ -88,6 +90,7 @@ class Namespace(Protocol):
     not_equal: Function
     positive: Function
     pow: Function
+    real: Function
     reciprocal: Function
     round: Function
     sign: Function

@@ -1,0 +1,54 @@
+"""Complex numbers: their parts, and the two conventions of a gradient.
+
+For a real L of z = a + ib, users and optimizers see dL/da + i dL/db, as in
+PyTorch. Inside, a cotangent is the conjugate of that, for then the VJP of a
+holomorphic function is a plain product with its derivative, as of a real one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from optshare_arrays.primitives import Primitive, constant, plain, stands_for, unboxed
+from optshare_arrays.untyped import np
+
+_conj = Primitive(np.conj, [lambda g, y, x: _conj(g)], name="conj")
+_real = Primitive(lambda x: x.real, [lambda g, y, x: g], name="real")
+_imag = Primitive(lambda x: x.imag, [lambda g, y, x: g * -1j], name="imag")
+
+
+def is_complex(x: Any) -> bool:
+    """Whether an array or a number is complex, tracked or not."""
+    value = plain(x)
+    dtype = getattr(value, "dtype", None)
+    return isinstance(value, complex) if dtype is None else dtype.kind == "c"
+
+
+def turned(g: Any) -> Any:
+    """A cotangent from the users' convention in that of VJPs, or back: its conjugate."""
+    return _conj(g) if g.dtype.kind == "c" else g
+
+
+@stands_for(np.conj)
+def conj(x: Any) -> Any:
+    """The complex conjugate; a real array is its own."""
+    x = unboxed(x)
+    return _conj(x) if is_complex(x) else x
+
+
+@stands_for(np.real)
+def real(x: Any) -> Any:
+    """The real part; a real array is its own."""
+    x = unboxed(x)
+    return _real(x) if is_complex(x) else x
+
+
+@stands_for(np.imag)
+def imag(x: Any) -> Any:
+    """The imaginary part; that of a real array is the constant 0."""
+    x = unboxed(x)
+    return _imag(x) if is_complex(x) else np.imag(plain(x))
+
+
+iscomplexobj = constant(np.iscomplexobj)
+isrealobj = constant(np.isrealobj)
