@@ -1,4 +1,4 @@
-# The two commands: `make demo` and `make test`. Each sets up what it needs.
+# The commands: `make demo`, `make test`, `make bench`. Each sets up what it needs.
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,7 +9,7 @@ PICTURE ?= demo.png
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test lint types imports pytest clean
+.PHONY: demo test lint types imports pytest bench clean
 
 demo: $(VENV)/.demo $(FRAMEWORKS:%=$(VENV)/.demo-%)
 	JAX_ENABLE_X64=1 XLA_FLAGS=--xla_cpu_multi_thread_eigen=false \
@@ -29,6 +29,10 @@ imports: $(VENV)/.test
 
 pytest: $(VENV)/.test
 	$(BIN)/python -m pytest
+
+bench: $(VENV)/.bench
+	$(BIN)/python -m tests.benchmarks --write docs/benchmarks.md
+	@echo "The tables are in docs/benchmarks.md."
 
 clean:
 	rm -rf $(VENV) dist
@@ -57,3 +61,8 @@ $(VENV)/.test: pyproject.toml tests/constraints.txt | $(BIN)/python
 	@echo "Installing optshare with what the tests need (about 2.1 GB on disk; PyTorch, JAX and Flax among it) into $(VENV) ..."
 	$(BIN)/python -m pip install --quiet --constraint tests/constraints.txt --editable '.[test]'
 	@touch $@ $(VENV)/.demo $(VENV)/.demo-torch $(VENV)/.demo-jax
+
+$(VENV)/.bench: pyproject.toml tests/constraints.txt tests/benchmarks/requirements.txt | $(BIN)/python
+	@echo "Installing optshare with the engines that it is compared with (PyTorch and JAX among them) into $(VENV) ..."
+	$(BIN)/python -m pip install --quiet --constraint tests/constraints.txt --requirement tests/benchmarks/requirements.txt --editable .
+	@touch $@

@@ -74,14 +74,12 @@ def crossentropy(
         raise HyperparameterError(f"label_smoothing must be in [0, 1], not {label_smoothing!r}")
     ops = namespace_of(scores)
     found = _checked(ops, labels, scores)
-    logs = ops.nn.log_softmax(scores)
-    picked = ops.take_along_axis(logs, ops.asarray(found[..., None]), axis=-1)
-    losses = -ops.squeeze(picked, axis=-1)
+    losses = ops.nn.cross_entropy(scores, found)
     if not ops.is_concrete(found):  # what could not be checked must not train in silence
         known = (found >= 0) & (found < scores.shape[-1])
         losses = ops.where(known, losses, ops.full_like(losses, math.nan))
     if label_smoothing:
-        even = -ops.mean(logs, axis=-1)
+        even = -ops.mean(ops.nn.log_softmax(scores), axis=-1)
         losses = (1 - label_smoothing) * losses + label_smoothing * even
     return _reduced(ops, losses, reduction)
 

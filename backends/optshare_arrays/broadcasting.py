@@ -12,12 +12,14 @@ from optshare_arrays.untyped import np
 def _sum_to(x: Any, shape: tuple[int, ...], whole: tuple[int, ...]) -> Any:
     """Sum over the axes that broadcasting added or stretched."""
     extra = tuple(range(len(whole) - len(shape)))
+    if whole[len(extra) :] == shape:
+        return x.sum(axis=extra)
     stretched = tuple(
         len(extra) + axis
         for axis, size in enumerate(shape)
         if size == 1 and whole[len(extra) + axis] != 1
     )
-    return np.sum(x, axis=extra + stretched, keepdims=True).reshape(shape)
+    return x.sum(axis=extra + stretched, keepdims=True).reshape(shape)
 
 
 _sum_to_shape = Primitive(

@@ -6,7 +6,7 @@ import sys
 from typing import Any, Literal
 
 from optshare.extend import Namespace, complete
-from optshare_arrays import neural
+from optshare_arrays import nn
 from optshare_arrays.elementwise import (
     abs,
     acos,
@@ -210,4 +210,4 @@ def asarray(
     return np.asarray(x, dtype, device=device, copy=copy)
 
 
-ops: Namespace = complete(sys.modules[__name__], nn=neural)
+ops: Namespace = complete(sys.modules[__name__], nn=nn)

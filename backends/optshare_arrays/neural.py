@@ -23,8 +23,8 @@ def _sigmoid(x: Any) -> Any:
 
 
 def _log_softmax(x: Any, axis: int) -> Any:
-    shifted = x - np.max(x.real, axis=axis, keepdims=True)
-    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+    shifted = x - x.real.max(axis=axis, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
 
 
 relu = Primitive(_relu, [lambda g, y, x: g * (plain(y) > 0)], name="relu")

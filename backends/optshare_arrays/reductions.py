@@ -37,12 +37,12 @@ def _extreme(g: Any, y: Any, x: Any, axis: Axes = None, keepdims: bool = False) 
 
 
 _sum = Primitive(
-    lambda x, shape, axis, keepdims: np.sum(x, axis=axis, keepdims=keepdims),
+    lambda x, shape, axis, keepdims: x.sum(axis=axis, keepdims=keepdims),
     [lambda g, y, x, shape, axis, keepdims: _spread(g, shape, axis, keepdims)],
     name="sum",
 )
 _mean = Primitive(
-    lambda x, shape, axis, keepdims: np.mean(x, axis=axis, keepdims=keepdims),
+    lambda x, shape, axis, keepdims: x.mean(axis=axis, keepdims=keepdims),
     [
         lambda g, y, x, shape, axis, keepdims: _spread(
             g / _count(shape, axis), shape, axis, keepdims

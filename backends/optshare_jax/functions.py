@@ -39,6 +39,14 @@ class Functions:
         return x * jax.lax.stop_gradient(jnp.sign(x))
 
     @staticmethod
+    def sign(x: Any) -> Any:
+        """The sign; of complex numbers x / |x|, a constant to JAX's own."""
+        if not jnp.iscomplexobj(x):
+            return jnp.sign(x)
+        zero = x == 0
+        return jnp.where(zero, 0, x / jnp.abs(jnp.where(zero, 1, x)))
+
+    @staticmethod
     def stop_gradient(x: Any) -> Any:
         """The value as a constant."""
         return jax.lax.stop_gradient(x)

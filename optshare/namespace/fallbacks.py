@@ -120,6 +120,13 @@ def softmax(ops: Namespace, x: Any, *, axis: int = -1) -> Any:
     return ops.exp(ops.nn.log_softmax(x, axis=axis))
 
 
+def cross_entropy(ops: Namespace, scores: Any, labels: Any) -> Any:
+    """The negative log-softmax of the scores at each label."""
+    logs = ops.nn.log_softmax(scores)
+    picked = ops.take_along_axis(logs, ops.asarray(labels[..., None]), axis=-1)
+    return -ops.squeeze(picked, axis=-1)
+
+
 def is_concrete(ops: Namespace, x: Any) -> bool:
     """The numbers of an array are known as soon as it is."""
     return True
@@ -165,6 +172,7 @@ NEURAL = {
         gelu,
         log_softmax,
         softmax,
+        cross_entropy,
     )
 }
 RANDOM = {"bernoulli": bernoulli}

@@ -14,6 +14,8 @@ Function = Callable[..., Any]
 class NN(Protocol):
     """Functions of neural networks; `ops.nn`."""
 
+    cross_entropy: Function
+    """`cross_entropy(scores, labels)`: -log(softmax(scores)) at each label, of the labels' shape."""
     elu: Function
     gelu: Function
     leaky_relu: Function
