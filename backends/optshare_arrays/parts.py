@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from optshare_arrays.primitives import Primitive, constant, plain, stands_for, unboxed
+from optshare_arrays.primitives import Primitive, plain, stands_for, unboxed
 from optshare_arrays.untyped import np
 
 _conj = Primitive(np.conj, [lambda g, y, x: _conj(g)], name="conj")
@@ -50,5 +50,7 @@ def imag(x: Any) -> Any:
     return _imag(x) if is_complex(x) else np.imag(plain(x))
 
 
-iscomplexobj = constant(np.iscomplexobj)
-isrealobj = constant(np.isrealobj)
+@stands_for(np.real_if_close)
+def real_if_close(x: Any, tol: float = 100) -> Any:
+    """The real part, where the imaginary parts are as good as 0; else the array itself."""
+    return x if is_complex(np.real_if_close(plain(x), tol)) else real(x)

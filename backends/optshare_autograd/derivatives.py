@@ -72,6 +72,7 @@ def binary(function: Function, left: BinaryVJP, right: BinaryVJP) -> Function:
 
 # -- elementwise ---------------------------------------------------------------------------
 
+acosh = unary(np.arccosh, lambda g, y, x: g / (anp.sqrt(x - 1) * anp.sqrt(x + 1)))
 expm1 = unary(np.expm1, lambda g, y, x: g * anp.exp(x))
 sqrt = unary(np.sqrt, lambda g, y, x: g * 0.5 / y)
 tanh = unary(np.tanh, lambda g, y, x: g * (1 - y * y))

@@ -13,7 +13,7 @@ from optshare_autograd.library import anp, is_box, np, plain
 
 # fmt: off
 SAME = (
-    "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "conj", "cos", "cosh",
+    "acos", "add", "asin", "asinh", "atan", "atan2", "atanh", "conj", "cos", "cosh",
     "divide", "exp", "imag", "log", "log10", "log1p", "log2", "matmul", "max", "maximum", "mean",
     "min", "minimum", "multiply", "negative", "pow", "real", "reciprocal", "reshape", "sin", "sinh",
     "square", "squeeze", "subtract", "sum", "tan", "tensordot",
@@ -93,6 +93,7 @@ def where(condition: Any, x: Any, y: Any) -> Any:
 
 functions = SimpleNamespace(
     abs=absolute,
+    acosh=derivatives.acosh,
     arange=np.arange,
     clip=clip,
     expm1=derivatives.expm1,

@@ -12,6 +12,9 @@ from optshare.extend import Namespace, ParameterError, complete, host_bernoulli
 from optshare_jax.library import jax, jnp
 from optshare_jax.precision import require_held
 
+_acosh = jax.custom_jvp(jnp.acosh)
+_acosh.defjvps(lambda tangent, y, x: tangent / (jnp.sqrt(x - 1) * jnp.sqrt(x + 1)))
+
 
 class Functions:
     """The standard's functions, from `jax.numpy`, with those that differ."""
@@ -37,6 +40,11 @@ class Functions:
         if jnp.iscomplexobj(x):
             return jnp.abs(x)
         return x * jax.lax.stop_gradient(jnp.sign(x))
+
+    @staticmethod
+    def acosh(x: Any) -> Any:
+        """The inverse of cosh; JAX's own derivative is negated where the real part is negative."""
+        return _acosh(x) if jnp.iscomplexobj(x) else jnp.acosh(x)
 
     @staticmethod
     def sign(x: Any) -> Any:
