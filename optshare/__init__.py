@@ -9,6 +9,8 @@
 dtype('float32')
 """
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from optshare.data import minibatch
 from optshare.differentiate import gradient, record, value_and_gradient
 from optshare.dispatch import namespace_of, ops
@@ -36,6 +38,7 @@ from optshare.layers import (
     softplus,
     tanh,
 )
+from optshare.lazy import lazy_exports as _lazy_exports
 from optshare.losses import accuracy, crossentropy, mse, nll
 from optshare.moving import to
 from optshare.natives import Natives as _Natives
@@ -46,9 +49,13 @@ from optshare.registry import use
 from optshare.rules import Rule
 from optshare.tree import buffers, freeze, params, thaw
 
+if _TYPE_CHECKING:
+    from optshare.verification import gradcheck
+
 __version__ = "0.1.0"
 
 _ask(_Natives())
+__getattr__ = _lazy_exports(__name__, verification=("gradcheck",))
 
 __all__ = [
     "SGD",
@@ -72,6 +79,7 @@ __all__ = [
     "elu",
     "freeze",
     "gelu",
+    "gradcheck",
     "gradient",
     "leaky_relu",
     "log_softmax",

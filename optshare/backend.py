@@ -180,9 +180,13 @@ class BaseBackend(Seam):
     def rebuilt(self, tree: Any, values: dict[str, Any], *, keep: bool = True) -> Any:
         """The framework's own immutable model with other arrays at some paths.
 
-        What is no parameter is kept, or else becomes `None`.
+        What is no parameter is kept, or else becomes `None`. Raises
+        `CapabilityError` in a backend that does not define it.
         """
-        raise NotImplementedError
+        raise CapabilityError(
+            f"backend {self.name!r} cannot make a {type(tree).__name__} with other arrays; "
+            f"a backend that claims an immutable model defines rebuilt(model, values)"
+        )
 
     def detacher(self) -> Callable[[Any], Any]:
         """A function that strips from a value what the engine tracks from now on."""
@@ -195,6 +199,12 @@ class BaseBackend(Seam):
     def lacks(self, capability: str) -> NoReturn:
         """Raise `CapabilityError` for a capability that is not there."""
         raise CapabilityError(f"backend {self.name!r} does not declare {capability!r}")
+
+
+def placed(ops: Any, host: Any, like: Any) -> Any:
+    """An engine's array of numbers in host memory, on the device of another one."""
+    device = getattr(like, "device", None)
+    return ops.asarray(host) if device is None else ops.asarray(host, device=device)
 
 
 def require_scalar(value: Any) -> None:

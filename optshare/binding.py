@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import zip_longest
+from collections.abc import Iterator
 from typing import Any
 
 from optshare.errors import EmptyModelError, ParameterError, UnregisteredParameterError
 from optshare.foreign import foreign
 from optshare.gradients import Gradients, added
 from optshare.narrowing import is_container, is_sequence
-from optshare.parameter import is_array
+from optshare.plain import PlainTree
 from optshare.slots import Slot
 from optshare.state import IdentityStore
-from optshare.tree import children, grouped, joined, keyed, leaves, rebuilt
+from optshare.tree import children, grouped, joined, keyed
 
 Pairs = list[tuple[Any, Any]]
 
@@ -26,7 +25,6 @@ class Binding:
     """
 
     def __init__(self, model: Any) -> None:
-        self._model = model
         pairs = keyed(model)
         if not pairs:
             raise EmptyModelError(
@@ -40,32 +38,8 @@ class Binding:
         """The parameters, each once, in the order of definition."""
         self._paths = IdentityStore((each.key, each.path) for each in self.entries)
         self._by_path = dict(pairs)
-        self._slots = {path: key for path, key in pairs if isinstance(key, Slot)}
-        if self._slots:
-            _require_arrays(model, "")
-        self._seen = {path: slot.stored for path, slot in self._slots.items()}
-        self._others = _others(model)
-        self.form = object()
-        """A new object whenever the caller has put in place what is no array."""
-
-    @property
-    def is_plain_tree(self) -> bool:
-        """Whether there are arrays of the caller's among the parameters."""
-        return bool(self._slots)
-
-    @property
-    def model(self) -> Any:
-        """The model; of an immutable tree the current one, which updates have made."""
-        moved = {path: slot.stored for path, slot in self._slots.items()}
-        if any(self._seen[path] is not array for path, array in moved.items()):
-            self._model, self._seen = rebuilt(self._model, moved), moved
-            self._others = _others(self._model)
-        return self._model
-
-    def over_tree(self, form: object, fn: Callable[..., Any], *args: Any) -> Any:
-        """`fn(tree, *args)`, with the tree as it reads inside a differentiation."""
-        values = {path: slot.value for path, slot in self._slots.items()}
-        return fn(rebuilt(self._model, values), *args)
+        self.tree = PlainTree(model, pairs)
+        """The model; its slots are the parameters that are the caller's own arrays."""
 
     def path(self, key: Any) -> str:
         """Where a parameter was found first."""
@@ -75,7 +49,7 @@ class Binding:
         """The key of a parameter, or of an array of the tree."""
         if parameter in self._paths:
             return parameter
-        self.follow()
+        self.tree.follow()
         for key in self.keys:
             if parameter is key.known_as or parameter is key.stored:
                 return key
@@ -102,12 +76,12 @@ class Binding:
 
     def pairs_of(self, part: Any, gradient: Any) -> Pairs:
         """The pair of one parameter, or the pairs of the whole model."""
-        if part is self._model or part is self.model:
+        if self.tree.is_model(part):
             return self.paired(gradient)
         return [(self.key(part), gradient)]
 
     def _by_identity(self, gradients: Gradients) -> Pairs:
-        arrays = {id(slot.stored): slot for slot in self._slots.values()}
+        arrays = {id(slot.stored): slot for slot in self.tree.slots.values()}
         if len(arrays) < len(self.entries) - sum(not isinstance(k, Slot) for k in self.keys):
             raise ParameterError(
                 "one array stands at two places of this tree, so gradients by array are "
@@ -155,49 +129,10 @@ class Binding:
                 f"parameter is; the parameters are at {', '.join(self._by_path)}"
             )
 
-    def follow(self) -> None:
-        """Take up arrays that the caller has put in the place of old ones; state stays."""
-        if not (self._slots and is_container(self.model)):  # what is no container cannot change
-            return
-        now = [(path, _array(leaf)) for path, leaf in leaves(self.model) if path in self._slots]
-        replaced = [
-            (path, self._slots[path], leaf) for path, leaf in now if leaf is not self._seen[path]
-        ]
-        for _, slot, leaf in replaced:
-            slot.fitting(leaf)
-        for path, slot, leaf in replaced:
-            slot.stored = self._seen[path] = leaf
-        others = _others(self._model)
-        if any(one is not other for one, other in zip_longest(others, self._others)):
-            self._others, self.form = others, object()
-
 
 def _known_as(key: Any) -> Any:
     """By what this optimizer can know a key of another walk: of a slot the array."""
     return key.stored if isinstance(key, Slot) else key.known_as
-
-
-def _others(node: Any) -> list[Any]:
-    """What is no array, and no container, of a plain tree."""
-    if is_container(node):
-        return [each for _, child in children(node) for each in _others(child)]
-    return [] if is_array(node) else [node]
-
-
-def _array(leaf: Any) -> Any:
-    return leaf.stored if isinstance(leaf, Slot) else leaf
-
-
-def _require_arrays(node: Any, path: str) -> None:
-    """Raise for a number or text among the arrays of a plain tree."""
-    if is_container(node):
-        for name, child in children(node):
-            _require_arrays(child, joined(path, name))
-    elif isinstance(node, str | bytes | int | float | complex):
-        raise ParameterError(
-            f"the tree has the {type(node).__name__} {node!r} at {path!r}, among its arrays; "
-            f"keep it outside, or make an array of it"
-        )
 
 
 def _require_distinct(pairs: list[tuple[str, Any]]) -> None:

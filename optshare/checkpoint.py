@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from optshare.backend import seam_of
+from optshare.backend import placed, seam_of
 from optshare.binding import Binding
 from optshare.errors import CheckpointError, HyperparameterError
 from optshare.narrowing import is_dict, is_sequence
 from optshare.registry import owner
 from optshare.rules.base import Rule
-from optshare.state import IdentityStore, ParameterState, dtype_name, placed
+from optshare.state import IdentityStore, ParameterState, dtype_name
 from optshare.tree import Named
 
 FORMAT = "optshare.optimizer.1"

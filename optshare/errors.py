@@ -71,6 +71,10 @@ class GradientShapeError(OptshareError, ValueError):
     """A gradient does not fit its parameter."""
 
 
+class GradientError(OptshareError, AssertionError):
+    """`gradcheck` found a wrong derivative, or nothing that it could check."""
+
+
 class DifferentiationError(OptshareError, RuntimeError):
     """Something went wrong while a function was differentiated."""
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-import numpy as np
-
 
 class Foreign(Protocol):
     """Who knows the frameworks' own models and arrays."""
@@ -34,36 +32,12 @@ class Foreign(Protocol):
         ...
 
 
-class Nobody:
-    """Knows of none."""
-
-    def pairs(self, thing: Any) -> list[tuple[str, Any]] | None:
-        """None."""
-        return None
-
-    def rebuilt(self, thing: Any, values: dict[str, Any], *, keep: bool = True) -> Any:
-        """The thing itself."""
-        return thing
-
-    def is_immutable(self, array: Any) -> bool:
-        """No."""
-        return False
-
-    def outside(self, array: Any) -> Any:
-        """The array itself."""
-        return array
-
-    def converted(self, data: Any, like: Any) -> Any:
-        """An array of NumPy's."""
-        return np.asarray(data, like.dtype)
-
-
-_answering: list[Foreign] = [Nobody()]
+_answering: list[Foreign] = []
 
 
 def ask(foreign: Foreign) -> None:
     """Set who answers from now on."""
-    _answering[0] = foreign
+    _answering[:] = [foreign]
 
 
 def foreign() -> Foreign:

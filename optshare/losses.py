@@ -106,7 +106,11 @@ def _reduced(ops: Namespace, losses: Any, reduction: str) -> Any:
 def _checked(ops: Namespace, labels: Any, scores: Any) -> Any:
     """The labels in host memory; as they are, where their numbers are not known yet."""
     dtype = getattr(labels, "dtype", None)
-    if dtype is not None and "int" not in str(dtype):
+    if (
+        dtype is not None
+        and getattr(dtype, "kind", None) not in ("i", "u")
+        and ("int" not in str(dtype))
+    ):
         raise LabelError(
             f"labels must be integers, not {dtype}; if they were differentiated and became "
             f"floats, name the other arguments in wrt="

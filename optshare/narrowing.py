@@ -51,3 +51,12 @@ def like(container: Any, members: list[Any]) -> Any:
 def is_numpy(thing: Any) -> TypeGuard[np.ndarray[Any, Any]]:
     """Whether something is an array of NumPy's."""
     return isinstance(thing, np.ndarray)
+
+
+def is_host(thing: Any) -> bool:
+    """Whether something is an array or a number of NumPy's own.
+
+    >>> is_host(np.float32(1)), is_host(1.0)
+    (True, False)
+    """
+    return type(thing).__module__ == "numpy"

@@ -7,8 +7,9 @@ from typing import Any, cast
 import numpy as np
 
 from optshare import registry
+from optshare.backend import placed
 from optshare.errors import BackendError
-from optshare.narrowing import is_numpy
+from optshare.narrowing import is_host, is_numpy
 
 
 class Natives:
@@ -42,13 +43,11 @@ class Natives:
 
     def converted(self, data: Any, like: Any) -> Any:
         """Python numbers, or an array of NumPy's, as an array of the engine of another."""
-        if _kind(like).__module__ == "numpy":
+        if is_host(like):
             return np.asarray(data, like.dtype)
         ops: Any = registry.owner(like).ops
         dtype = None if is_numpy(data) else like.dtype
-        device = getattr(like, "device", None)
-        place = {} if device is None else {"device": device}
-        array = ops.asarray(np.asarray(data), **place)
+        array = placed(ops, np.asarray(data), like)
         return array if dtype is None or array.dtype == dtype else ops.astype(array, dtype)
 
 

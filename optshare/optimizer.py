@@ -70,7 +70,7 @@ class Optimizer:
     @property
     def tree(self) -> Any:
         """The model; of a plain tree of arrays, the current one."""
-        return self._binding.model
+        return self._binding.tree.model
 
     @property
     def nonfinite(self) -> NonFinite:
@@ -96,7 +96,7 @@ class Optimizer:
             NonScalarLossError: the loss is not a scalar.
         """
         _refuse_inside_differentiation()
-        self._binding.follow()
+        self._binding.tree.follow()
         if fn is None:
             return apply(self._binding, self._store, self._recorded())
         if not callable(fn):
@@ -113,8 +113,9 @@ class Optimizer:
         self, fn: Callable[..., Any], args: tuple[Any, ...]
     ) -> tuple[Any, list[tuple[Any, Any]]]:
         """The loss, and the pairs (parameter, gradient)."""
-        if self._binding.is_plain_tree:
-            fn = partial(self._binding.over_tree, self._binding.form, fn)
+        tree = self._binding.tree
+        if tree.slots:
+            fn = partial(tree.called, tree.form, fn)
         keys = [key for key in self._binding.keys if not key.frozen]
         loss, gradients = self._gradient(backend_for(keys, args))(fn, keys, *args)
         return loss, list(zip(keys, gradients, strict=True))
@@ -147,7 +148,7 @@ class Optimizer:
         (Parameter(array([0.5])), Parameter(array([1.])))
         """
         _refuse_inside_differentiation()
-        self._binding.follow()
+        self._binding.tree.follow()
         if len(gradients) == 2:
             pairs = self._binding.pairs_of(*gradients)
         elif len(gradients) == 1:

@@ -35,12 +35,17 @@ _current: contextvars.ContextVar[Overlay | None] = contextvars.ContextVar("overl
 current = _current.get
 
 
+def _itself(value: Any) -> Any:
+    return value
+
+
 class Overlay:
     """Values that stand in for those stored in Parameters and Buffers, inside a `with`.
 
     `bind` sets what Parameters read as; an unbound one reads as it did outside.
     Buffers written inside are written back at the end, through `detach`, which
-    must strip what this differentiation tracks; an exception discards them.
+    must strip what this differentiation tracks, by default nothing; an exception
+    discards them.
     """
 
     __slots__ = (
@@ -57,7 +62,7 @@ class Overlay:
     suspended = False
     """Whether nothing is recorded here, whatever tracks its values."""
 
-    def __init__(self, detach: Callable[[Any], Any]) -> None:
+    def __init__(self, detach: Callable[[Any], Any] = _itself) -> None:
         self.recording = True
         """Whether dropout and batch statistics act."""
         self.detach = detach
@@ -98,7 +103,13 @@ class Overlay:
 
     def write_buffer(self, buffer: Box, value: Any) -> None:
         """Give a Buffer a value that fits, to be written back at the end."""
-        self._written[buffer] = buffer.fitting(value)
+        self._written[buffer] = self.fitting(buffer, value)
+
+    def fitting(self, buffer: Box, value: Any) -> Any:
+        """A value that fits a Buffer, as it reads outside."""
+        return (
+            buffer.fitting(value) if self._parent is None else self._parent.fitting(buffer, value)
+        )
 
     def collected(self) -> dict[Box, Any]:
         """What was written into Buffers, which then is not written back at the end."""
@@ -141,7 +152,7 @@ class Suspended(Overlay):
     __slots__ = ()
     suspended = True
 
-    def __init__(self, detach: Callable[[Any], Any]) -> None:
+    def __init__(self, detach: Callable[[Any], Any] = _itself) -> None:
         super().__init__(detach)
         self.recording = False
         self.exclusive = False
@@ -153,11 +164,7 @@ class Suspended(Overlay):
 
 def aside() -> Suspended:
     """A `with` outside of whatever is being recorded here; it keeps Buffers until it ends."""
-    return Suspended(_itself)
-
-
-def _itself(value: Any) -> Any:
-    return value
+    return Suspended()
 
 
 def recording() -> bool:

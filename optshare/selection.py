@@ -10,12 +10,14 @@ import numpy as np
 from optshare.errors import EmptyModelError, UnregisteredParameterError
 from optshare.foreign import foreign, is_native
 from optshare.gradients import Gradients, added
-from optshare.narrowing import is_container, is_numpy, is_sequence, like, members
+from optshare.narrowing import is_container, is_host, is_numpy, is_sequence, like, members
 from optshare.parameter import Parameter, floating, is_array, is_floating
 from optshare.slots import HeldSlot, Slot
-from optshare.tree import grouped, keyed
+from optshare.tree import children, grouped, joined, keyed
 
 Lookup = Callable[[Parameter], Any]
+Key = tuple[str, Parameter, Any]
+"""A path, the key, and the object by which the caller knows it."""
 
 
 class Part(Protocol):
@@ -29,8 +31,8 @@ class Part(Protocol):
         """The gradient of this piece, in its structure."""
         ...
 
-    def keys(self) -> Iterator[tuple[Parameter, Any]]:
-        """The keys in it, each with the object by which the caller knows it."""
+    def entries(self) -> Iterator[Key]:
+        """The keys in it, each with its path and the object by which the caller knows it."""
         ...
 
 
@@ -46,7 +48,7 @@ class _Constant:
     def gradient(self, lookup: Lookup) -> Any:
         return None
 
-    def keys(self) -> Iterator[tuple[Parameter, Any]]:
+    def entries(self) -> Iterator[Key]:
         return iter(())
 
 
@@ -64,8 +66,8 @@ class _Array:
     def gradient(self, lookup: Lookup) -> Any:
         return lookup(self._slot)
 
-    def keys(self) -> Iterator[tuple[Parameter, Any]]:
-        yield self._slot, self._known_as
+    def entries(self) -> Iterator[Key]:
+        yield "", self._slot, self._known_as
 
 
 class _Parameter(_Constant):
@@ -74,8 +76,8 @@ class _Parameter(_Constant):
     def gradient(self, lookup: Lookup) -> Any:
         return lookup(self._thing)
 
-    def keys(self) -> Iterator[tuple[Parameter, Any]]:
-        yield self._thing, self._thing
+    def entries(self) -> Iterator[Key]:
+        yield "", self._thing, self._thing
 
 
 class _Model(_Constant):
@@ -83,19 +85,19 @@ class _Model(_Constant):
 
     def gradient(self, lookup: Lookup) -> Any:
         pairs = _boxes(self._thing)
-        found = [lookup(box) for box, _ in pairs]
-        return Gradients([known_as for _, known_as in pairs], found) if pairs else None
+        found = [lookup(box) for _, box, _ in pairs]
+        return Gradients([known_as for *_, known_as in pairs], found) if pairs else None
 
-    def keys(self) -> Iterator[tuple[Parameter, Any]]:
+    def entries(self) -> Iterator[Key]:
         return iter(_boxes(self._thing))
 
 
 class _Container:
     """A dict, list or tuple of pieces."""
 
-    def __init__(self, container: Any) -> None:
+    def __init__(self, container: Any, integers: bool) -> None:
         self._container = container
-        self._parts = [_part(member) for member in members(container)]
+        self._parts = [_part(member, integers) for member in members(container)]
 
     def value(self) -> Any:
         return like(self._container, [part.value() for part in self._parts])
@@ -103,18 +105,19 @@ class _Container:
     def gradient(self, lookup: Lookup) -> Any:
         return like(self._container, [part.gradient(lookup) for part in self._parts])
 
-    def keys(self) -> Iterator[tuple[Parameter, Any]]:
-        for part in self._parts:
-            yield from part.keys()
+    def entries(self) -> Iterator[Key]:
+        for (name, _), part in zip(children(self._container), self._parts, strict=True):
+            for path, key, known_as in part.entries():
+                yield joined(name, path), key, known_as
 
 
 class _Native(_Constant):
     """A framework's own parameter given as an argument: the function reads it itself."""
 
     def gradient(self, lookup: Lookup) -> Any:
-        return lookup(next(self.keys())[0])
+        return lookup(next(self.entries())[1])
 
-    def keys(self) -> Iterator[tuple[Parameter, Any]]:
+    def entries(self) -> Iterator[Key]:
         return iter(_boxes(self._thing))
 
 
@@ -133,8 +136,8 @@ class _Tree:
         found = {path: lookup(slot) for path, slot in self._slots.items()}
         return foreign().rebuilt(self._tree, found, keep=False)
 
-    def keys(self) -> Iterator[tuple[Parameter, Any]]:
-        return ((slot, slot.stored) for slot in self._slots.values())
+    def entries(self) -> Iterator[Key]:
+        return ((path, slot, slot.stored) for path, slot in self._slots.items())
 
 
 def _native_part(thing: Any) -> Part:
@@ -145,7 +148,7 @@ def _native_part(thing: Any) -> Part:
     return _Tree(thing) if held else _Model(thing)
 
 
-def _part(thing: Any) -> Part:
+def _part(thing: Any, integers: bool = True) -> Part:
     if isinstance(thing, Parameter):
         return _Parameter(thing)
     if is_native(thing):
@@ -153,11 +156,11 @@ def _part(thing: Any) -> Part:
     if isinstance(thing, bool | str | bytes) or thing is None:
         return _Constant(thing)
     if _is_numeric(thing):
-        return _Array(thing)
+        return _Array(thing) if integers or not _is_whole(thing) else _Constant(thing)
     if is_array(thing):
         return _Constant(thing)
     if is_container(thing):
-        return _Container(thing)
+        return _Container(thing, integers)
     return _Model(thing)
 
 
@@ -173,9 +176,15 @@ def _is_numeric(thing: Any) -> bool:
     return isinstance(thing, int | float | complex)
 
 
+def _is_whole(thing: Any) -> bool:
+    """Whether numbers are integers, all of them."""
+    if is_sequence(thing):
+        return all(map(_is_whole, thing))
+    return _is_host_integer(thing) if is_array(thing) else isinstance(thing, int)
+
+
 def _is_host_integer(thing: Any) -> bool:
-    on_host = type(thing).__module__ == "numpy"
-    return on_host and str(thing.dtype).startswith(("int", "uint"))
+    return is_host(thing) and str(thing.dtype).startswith(("int", "uint"))
 
 
 def _is_number_or_list(thing: Any) -> bool:
@@ -189,8 +198,10 @@ class Selection:
         args: the arguments of the function.
         wrt: `None` for every argument, else a position, a model, a Parameter,
             or a tuple that mixes them.
+        integers: whether integers among the arguments become floats; else they
+            are constants.
 
-    Argument arrays become keys; integers become floats. Frozen parameters are
+    Argument arrays become keys. Frozen parameters are
     not among `keys`.
 
     Raises:
@@ -198,19 +209,23 @@ class Selection:
         UnregisteredParameterError: a position that the call does not have.
     """
 
-    def __init__(self, args: Sequence[Any], wrt: Any = None) -> None:
+    def __init__(self, args: Sequence[Any], wrt: Any = None, *, integers: bool = True) -> None:
         self._structured = wrt is None
         named = _named(wrt, len(args))
         self._positions = [each for each in named if isinstance(each, int)]
         self._parts = [
-            _part(each) if place in self._positions else _Constant(each)
+            _part(each, integers) if place in self._positions else _Constant(each)
             for place, each in enumerate(args)
         ]
-        self._known: list[tuple[Parameter, Any]] = []
+        self._known: list[Key] = []
         for member in named:
             self._known += _keys_of(member, self._parts)
-        unique = {id(key): key for key, _ in self._known}
+        unique = {id(key): key for _, key, _ in self._known}
         self.keys = [key for key in unique.values() if not key.frozen]
+
+    def paths(self) -> list[tuple[str, Parameter]]:
+        """Where each key stands: the argument's position, and the path in it."""
+        return [(path, key) for path, key, _ in self._known]
 
     def arguments(self) -> tuple[Any, ...]:
         """The arguments to call the function with, inside the differentiation."""
@@ -227,7 +242,7 @@ class Selection:
         if self._structured:
             return tuple(laid_out.values())
         totals: dict[int, tuple[Any, Any]] = {}
-        for key, known_as in self._known:
+        for _, key, known_as in self._known:
             before = totals.get(id(known_as), (known_as, None))[1]
             new = lookup(key) if known_as is not key or before is None else None
             totals[id(known_as)] = known_as, added(before, new)
@@ -255,9 +270,12 @@ def _is_position(thing: Any) -> bool:
     return isinstance(thing, int) and not isinstance(thing, bool)
 
 
-def _keys_of(member: Any, parts: list[Part]) -> list[tuple[Parameter, Any]]:
+def _keys_of(member: Any, parts: list[Part]) -> list[Key]:
     if isinstance(member, int):
-        return list(parts[member].keys())
+        return [
+            (joined(str(member), path), key, known_as)
+            for path, key, known_as in parts[member].entries()
+        ]
     keys = _boxes(member)
     if not keys:
         raise EmptyModelError(
@@ -266,7 +284,7 @@ def _keys_of(member: Any, parts: list[Part]) -> list[tuple[Parameter, Any]]:
     return keys
 
 
-def _boxes(model: Any) -> list[tuple[Parameter, Any]]:
-    """The parameters of a model, each with the object by which the caller knows it."""
-    boxes = [entry.key for entry in grouped(keyed(model))]
-    return [(box, box if isinstance(box, Slot) else box.known_as) for box in boxes]
+def _boxes(model: Any) -> list[Key]:
+    """The parameters of a model, by path, with the object by which the caller knows each."""
+    found = [(entry.path, entry.key) for entry in grouped(keyed(model))]
+    return [(path, box, box if isinstance(box, Slot) else box.known_as) for path, box in found]

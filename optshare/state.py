@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from optshare.backend import seam_of
+from optshare.backend import placed, seam_of
 from optshare.narrowing import is_numpy
 from optshare.registry import owner
 from optshare.rules.base import Rule
@@ -131,12 +131,6 @@ def _brought(array: Any, value: Any, ops: Any) -> Any:
     """An array in the memory of another one."""
     host = seam_of(owner(array)).host_copy(array)
     return host if is_numpy(value) else placed(ops, host, value)
-
-
-def placed(ops: Any, host: Any, like: Any) -> Any:
-    """An engine's array of numbers in host memory, on the device of another one."""
-    device = getattr(like, "device", None)
-    return ops.asarray(host) if device is None else ops.asarray(host, device=device)
 
 
 def dtype_name(dtype: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from functools import lru_cache, partial
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
@@ -174,29 +174,59 @@ def _walk(
         memo[place] = [
             ((name, *path), leaf)
             for name, child in children(node)
+            if not _is_barren(child)
             for path, leaf in _walk(child, plain, memo, kind)
         ]
     return memo[place]
 
 
+_BARREN = frozenset({str, bytes, int, float, complex, bool, type(None), type(Ellipsis), type})
+
+
+def _is_barren(thing: Any) -> bool:
+    """Whether it is plain that no parameter can be inside: most of what a layer holds."""
+    if isinstance(thing, FunctionType):
+        return not (thing.__closure__ or thing.__defaults__ or thing.__kwdefaults__)
+    return thing.__class__ in _BARREN
+
+
 def children(node: Any) -> Iterable[tuple[str, Any]]:
     """The named parts of an object that may hold parameters."""
-    for kind, parts in _PARTS.items():
-        if isinstance(node, kind):
-            return parts(node)
-    return _attributes(node)
+    return _parts_of(node.__class__)(node)
 
 
-def _attributes(node: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(node, type):
-        return
-    for owner in reversed(type(node).__mro__):
-        slots = owner.__dict__.get("__slots__", ())
-        for name in (slots,) if isinstance(slots, str) else slots:
-            place = _mangled(owner, name)
-            if name not in ("__dict__", "__weakref__") and hasattr(node, place):
-                yield name, getattr(node, place)
-    yield from getattr(node, "__dict__", {}).items()
+@lru_cache(maxsize=1024)
+def _parts_of(kind: type) -> Callable[[Any], Iterable[tuple[str, Any]]]:
+    """How the objects of a type are taken apart."""
+    if issubclass(kind, type):
+        return _nothing
+    for base, parts in _PARTS.items():
+        if issubclass(kind, base):
+            return parts
+    slots: list[tuple[str, str]] = _slots_of(kind)
+    return partial(_attributes, slots)
+
+
+def _slots_of(kind: type) -> list[tuple[str, str]]:
+    """The names of an object's slots, and where Python keeps them."""
+    return [
+        (name, _mangled(owner, name))
+        for owner in reversed(kind.__mro__)
+        for name in _listed(owner.__dict__.get("__slots__", ()))
+        if name not in ("__dict__", "__weakref__")
+    ]
+
+
+def _listed(slots: Any) -> Iterable[str]:
+    return (slots,) if isinstance(slots, str) else slots
+
+
+def _attributes(slots: list[tuple[str, str]], node: Any) -> Iterable[tuple[str, Any]]:
+    named = getattr(node, "__dict__", {}).items()
+    if not slots:
+        return named
+    filled = [(name, getattr(node, place)) for name, place in slots if hasattr(node, place)]
+    return [*filled, *named]
 
 
 def _mangled(owner: type, name: str) -> str:

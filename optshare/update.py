@@ -14,6 +14,7 @@ from optshare.kernels import numpy as numpy_kernel
 from optshare.kernels.memory import aligned_copy
 from optshare.kernels.program import Program, program_of
 from optshare.kernels.reference import evaluate
+from optshare.narrowing import is_host
 from optshare.parameter import is_array
 from optshare.slots import HeldSlot
 from optshare.state import IdentityStore, ParameterState, dtype_name, working_dtype
@@ -96,8 +97,11 @@ def _job(binding: Binding, key: Any, gradient: Any) -> Job:
     declared = registry.capabilities(backend.name).inplace
     seam, in_place = seam_of(backend), declared and not isinstance(key, HeldSlot)
     view, memory = seam.host_view(key.stored), seam.memory(gradient)
-    read = _on_engine if view is None else _on_host
-    gradient = read(path, backend, key.stored, gradient)
+    if view is None:
+        _require_real(path, dtype_name(key.stored.dtype))
+        gradient = _on_engine(path, backend, gradient)
+    else:
+        gradient = _on_host(path, key.stored.dtype, gradient)
     shape = tuple(key.stored.shape)
     if tuple(gradient.shape) != shape:
         raise GradientShapeError(
@@ -110,10 +114,8 @@ def _job(binding: Binding, key: Any, gradient: Any) -> Job:
     return Job(key, backend, seam, in_place, view, gradient, memory)
 
 
-def _on_engine(path: str, backend: Backend, value: Any, gradient: Any) -> Any:
+def _on_engine(path: str, backend: Backend, gradient: Any) -> Any:
     """A gradient as the engine's own array of real numbers."""
-    if "complex" in dtype_name(value.dtype):
-        raise _not_real(path, value)
     own = backend.name in registry.claimants(gradient.__class__)
     array = gradient if own else backend.ops.asarray(_as_numpy(path, gradient))
     if "complex" in dtype_name(array.dtype):
@@ -123,14 +125,14 @@ def _on_engine(path: str, backend: Backend, value: Any, gradient: Any) -> Any:
     return array
 
 
-def _on_host(path: str, backend: Backend, value: Any, gradient: Any) -> Any:
-    """A gradient as an array of NumPy's."""
-    if not is_array(gradient) or type(gradient).__module__ == "numpy":
+def _on_host(path: str, dtype: Any, gradient: Any) -> Any:
+    """A gradient as an array of NumPy's; converted to an engine's dtype if it needs to be."""
+    if not is_array(gradient) or is_host(gradient):
         return _as_numpy(path, gradient)
     owner: Any = registry.owner(gradient)
     view = seam_of(owner).host_view(gradient)
     if view is None and "complex" not in dtype_name(gradient.dtype):
-        named = getattr(owner.ops, dtype_name(value.dtype))
+        named = getattr(owner.ops, dtype_name(dtype))
         view = seam_of(owner).host_view(owner.ops.astype(gradient, named))
     if view is None:
         raise GradientShapeError(
@@ -149,15 +151,16 @@ def _as_numpy(path: str, gradient: Any) -> Any:
 
 def _require_numbers(path: str, value: Any, gradient: Any) -> None:
     if value.dtype.kind != "f":
-        raise _not_real(path, value)
+        _require_real(path, value.dtype.name)
     if gradient.dtype.kind not in "fiu":
         raise GradientShapeError(
             f"the gradient of {path!r} has dtype {gradient.dtype}, not a real one"
         )
 
 
-def _not_real(path: str, value: Any) -> ParameterError:
-    return ParameterError(f"{path!r} has dtype {value.dtype}; rules update real parameters only")
+def _require_real(path: str, dtype: str) -> None:
+    if "float" not in dtype:
+        raise ParameterError(f"{path!r} has dtype {dtype}; rules update real parameters only")
 
 
 def _require_writable(path: str, value: Any) -> None:

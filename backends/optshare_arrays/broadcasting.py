@@ -25,8 +25,18 @@ def _sum_to(x: Any, shape: tuple[int, ...], whole: tuple[int, ...]) -> Any:
 _sum_to_shape = Primitive(
     _sum_to, [lambda g, ans, x, shape, whole: _broadcast(g, whole, shape)], "sum"
 )
+
+
+def _broadcast_to(x: Any, shape: tuple[int, ...], part: tuple[int, ...]) -> Any:
+    if part or not isinstance(x, np.ndarray | np.generic):
+        return np.broadcast_to(x, shape)
+    view = np.ndarray(shape, x.dtype, np.asarray(x), 0, (0,) * len(shape))
+    view.flags.writeable = False
+    return view
+
+
 _broadcast = Primitive(
-    lambda x, shape, part: np.broadcast_to(x, shape),
+    _broadcast_to,
     [lambda g, ans, x, shape, part: sum_to(g, part)],
     name="broadcast_to",
 )

@@ -88,7 +88,9 @@ def own(gradients: Sequence[Any], inputs: Sequence[Any], seed: Any) -> list[Any]
     owned: list[Any] = []
     for gradient, array in zip(gradients, inputs, strict=True):
         if gradient is not None and not isinstance(gradient, Traceable):
-            gradient = _owned(turned(fitted(gradient, array.shape, array.dtype)), seen)
+            if gradient.shape != array.shape or gradient.dtype != array.dtype:
+                gradient = fitted(gradient, array.shape, array.dtype)
+            gradient = _owned(turned(gradient), seen)
             seen.add(id(gradient))
         elif gradient is not None:
             gradient = turned(gradient)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from optshare.extend import (
@@ -97,30 +98,28 @@ class Scope:
         overlay = current_overlay()
         if overlay is not None and overlay.suspended:
             return primitive(*map(plain, args), **kwargs)
-        inputs: list[Any] = []
+        inputs = list(args)
         parents: list[Node] = []
-        mask, bit, innermost = 0, 1, True
-        for each in args:
+        mask, innermost = 1 << len(inputs), True
+        for place, each in enumerate(args):
             if isinstance(each, Traceable):
                 if each.scope is self:
-                    mask += bit
+                    mask |= 1 << place
                     parents.append(each.node)
-                    each = each.value
+                    each = inputs[place] = each.value
                 elif each.scope.level > self.level:
                     return each.scope.record(primitive, args, kwargs)
                 if isinstance(each, Traceable):
                     innermost = False
             elif isinstance(each, Box):
                 return primitive(*map(unboxed, args), **kwargs)
-            inputs.append(each)
-            bit += bit
         if not innermost:
             answer = primitive(*inputs, **kwargs)
         elif primitive.saves:
             answer, kwargs["saved"] = primitive.run(*inputs, **kwargs)
         else:
             answer = primitive.forward(*inputs, **kwargs)
-        plan = primitive.plans.get(mask + bit) or primitive.plan(mask + bit)
+        plan = primitive.plans.get(mask) or primitive.plan(mask)
         for place in plan.dropped:
             inputs[place] = None
         kept = answer if plan.keeps_answer else None
@@ -139,10 +138,10 @@ class Scope:
         cotangents: dict[int, Any] = {output.node.sequence: seed}
         leaves: Cotangents = {}
         for sequence in sorted(found, reverse=True):
-            node = found.pop(sequence)
             g = cotangents.pop(sequence, None)
             if g is None:
                 continue
+            node = found[sequence]
             plan = node.plan
             if plan is None:
                 leaves[node] = g
@@ -151,20 +150,20 @@ class Scope:
             if free:
                 node.plan = node.answer = None
                 node.inputs = node.parents = ()
+                node.kwargs = {}
             elif again:
                 answer, inputs = self._tracked(node, plan)
+            vjps = plan.vjps
             if plan.pull is not None:
-                pulled = plan.pull(plan.places, g, answer, inputs, kwargs)
-            elif kwargs:
-                pulled = [vjp(g, answer, *inputs, **kwargs) for vjp in plan.vjps]
-            else:
-                pulled = [vjp(g, answer, *inputs) for vjp in plan.vjps]
-            for parent, each in zip(parents, pulled, strict=True):
+                vjps = given(plan.pull(plan.places, g, answer, inputs, kwargs))
+            for parent, vjp in zip(parents, vjps, strict=True):
+                each = vjp(g, answer, *inputs, **kwargs)
                 if each is not None:
                     if each.shape != parent.shape or each.dtype != parent.dtype:
                         each = fitted(each, parent.shape, parent.dtype)
                     key = parent.sequence
-                    cotangents[key] = cotangents[key] + each if key in cotangents else each
+                    before = cotangents.get(key)
+                    cotangents[key] = each if before is None else before + each
         return leaves
 
     def _tracked(self, node: Node, plan: Plan) -> tuple[Any, Sequence[Any]]:
@@ -176,6 +175,15 @@ class Scope:
 
 
 Cotangents = dict[Node, Any]
+
+
+def given(pulled: Sequence[Any]) -> Sequence[Callable[..., Any]]:
+    """Cotangents that are there already, as functions like VJPs."""
+    return [partial(_itself, each) for each in pulled]
+
+
+def _itself(cotangent: Any, *_: Any, **__: Any) -> Any:
+    return cotangent
 
 
 def recorded(output: Node) -> dict[int, Node]:

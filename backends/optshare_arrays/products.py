@@ -34,18 +34,35 @@ def _right(g: Any, z: Any, x: Any, y: Any, rows: int, columns: int) -> Any:
 
 
 _matmul = Primitive(lambda x, y, rows, columns: np.matmul(x, y), [_left, _right], "matmul")
+_FEW_ROWS = 32
+"""Up to here OpenBLAS is up to three times faster at y @ g.T than at g @ y.T, copied or not."""
+
+
+def _times_transposed(g: Any, y: Any) -> Any:
+    """g @ y.T, of matrices."""
+    if len(g) > _FEW_ROWS or type(g) is not np.ndarray or type(y) is not np.ndarray:
+        return g @ y.T
+    return np.ascontiguousarray((y @ g.T).T)
+
+
+def _transposed_times(x: Any, g: Any) -> Any:
+    """x.T @ g, of matrices; an outer product where they have one row."""
+    return x.T * g if len(g) == 1 else x.T @ g
+
+
 _of_matrices = Primitive(
-    np.matmul, [lambda g, z, x, y: matmul(g, y.T), lambda g, z, x, y: matmul(x.T, g)]
+    np.matmul,
+    [lambda g, z, x, y: _times_transposed(g, y), lambda g, z, x, y: _transposed_times(x, g)],
 )
 
 
 @stands_for(np.matmul, operator=op.matmul)
 def matmul(x: Any, y: Any) -> Any:
     """The product of two matrices, of stacks of them, or of vectors."""
-    rows, columns = np.ndim(plain(x)), np.ndim(plain(y))
-    if rows == 2 and columns == 2:
+    x, y = as_array(x), as_array(y)
+    if x.ndim == 2 and y.ndim == 2:
         return _of_matrices(x, y)
-    return _matmul(x, y, rows, columns)
+    return _matmul(x, y, np.ndim(plain(x)), np.ndim(plain(y)))
 
 
 @stands_for(np.dot)

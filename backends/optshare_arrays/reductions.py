@@ -36,13 +36,19 @@ def _extreme(g: Any, y: Any, x: Any, axis: Axes = None, keepdims: bool = False) 
     return _spread(g, x.shape, axis, keepdims) * shares
 
 
+def _mean_of(x: Any, shape: tuple[int, ...], axis: Axes, keepdims: bool) -> Any:
+    if x.dtype.char not in "fdFD" or 0 in shape:  # NumPy's mean sums float16 and integers as floats
+        return x.mean(axis=axis, keepdims=keepdims)
+    return x.sum(axis=axis, keepdims=keepdims) / _count(shape, axis)
+
+
 _sum = Primitive(
     lambda x, shape, axis, keepdims: x.sum(axis=axis, keepdims=keepdims),
     [lambda g, y, x, shape, axis, keepdims: _spread(g, shape, axis, keepdims)],
     name="sum",
 )
 _mean = Primitive(
-    lambda x, shape, axis, keepdims: x.mean(axis=axis, keepdims=keepdims),
+    _mean_of,
     [
         lambda g, y, x, shape, axis, keepdims: _spread(
             g / _count(shape, axis), shape, axis, keepdims

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from optshare_jax.differentiation import Reading
 from optshare_jax.library import dlpack, jax
 from optshare_jax.tracing import refuse_staging
 
-HOST_DTYPES = ("float16", "float32", "float64")
+HOST_DTYPES = frozenset(map(np.dtype, ("float16", "float32", "float64")))
 """What NumPy computes with; bfloat16 takes the functions of JAX."""
 
 
@@ -63,7 +64,7 @@ class JaxBackend(BaseBackend):
         """The memory of an array on the first CPU device, read-only."""
         if not isinstance(array, jax.Array):
             return super().host_view(array)
-        fits = array.dtype.name in HOST_DTYPES and array.devices() == {_cpu()}
+        fits = array.dtype in HOST_DTYPES and array.devices() == _cpu()
         return np.asarray(array) if fits else None
 
     def adopt(self, view: np.ndarray[Any, Any]) -> Any:
@@ -71,8 +72,10 @@ class JaxBackend(BaseBackend):
         return dlpack.from_dlpack(view)
 
 
-def _cpu() -> Any:
-    return jax.local_devices(backend="cpu")[0]
+@cache
+def _cpu() -> set[Any]:
+    """The one device whose memory NumPy sees."""
+    return {jax.local_devices(backend="cpu")[0]}
 
 
 def _is_registered(model: Any) -> bool:

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from optshare.extend import Box, ParameterError
+from optshare.extend import ParameterError
 from optshare_jax import modules
+from optshare_jax.arguments import Arguments, kinds_of
 from optshare_jax.differentiation import Reading, values_of
 from optshare_jax.library import jax, jax_core
 from optshare_jax.precision import require_held
 from optshare_jax.programs import fingerprint, lifted
+from optshare_jax.recent import Recent
 from optshare_jax.signatures import Signature, code_of
 from optshare_jax.tracing import own_traces, refuse_staging, settings
 
 MANY = 16
 """After how many programs of one function a warning comes."""
-
-KEPT = 128
-"""How many functions, and how many programs, one optimizer remembers."""
 
 Run = Callable[[Reading, Any, Any, Any], Any]
 
@@ -44,52 +40,21 @@ class Traced(NamedTuple):
     program: Callable[..., Any]
     captured: list[Any]
     held: list[Any]
-    """Objects that the function is known by."""
+    """What the function is known by; alive, so that no other object gets its id."""
+
+
+class Call(NamedTuple):
+    """A function, what it is differentiated for, and what it may read."""
+
+    fn: Callable[..., Any]
+    keys: Sequence[Any]
+    arguments: Arguments
+    native: Sequence[Any]
+    """The modules of a framework that the function may call."""
 
 
 class Changed(Exception):  # noqa: N818 # no error: the function is traced again
     """A box has another shape or dtype than when the function was traced."""
-
-
-class Arguments:
-    """The arguments of one call: arrays and numbers as inputs, everything else as it is."""
-
-    def __init__(self, args: tuple[Any, ...]) -> None:
-        leaves, self._structure = jax.tree_util.tree_flatten(args, is_leaf=_is_opaque)
-        self._is_input = [_is_input(each) for each in leaves]
-        pairs = list(zip(leaves, self._is_input, strict=True))
-        self.inputs = [each for each, is_input in pairs if is_input]
-        self._fixed = [each for each, is_input in pairs if not is_input]
-        self._signatures = [Signature(each) for each in self._fixed]
-        kinds = tuple(_kinds(self.inputs))
-        self.fixed: Hashable = tuple(each.key for each in self._signatures)
-        self.key: Hashable = self._structure, tuple(self._is_input), kinds, self.fixed
-
-    @property
-    def held(self) -> list[Any]:
-        """The objects that the key knows by their ids."""
-        return [thing for each in self._signatures for thing in each.held]
-
-    def fill(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
-        """The arguments with other arrays."""
-        arrays, fixed = iter(inputs), iter(self._fixed)
-        leaves = [next(arrays) if each else next(fixed) for each in self._is_input]
-        return jax.tree_util.tree_unflatten(self._structure, leaves)
-
-
-def _kinds(arrays: Sequence[Any]) -> list[Any]:
-    """The shape and dtype of each."""
-    return [jax.typeof(each) for each in arrays]
-
-
-def _is_opaque(thing: Any) -> bool:
-    return isinstance(thing, Box) or modules.is_module(thing)
-
-
-def _is_input(thing: Any) -> bool:
-    if isinstance(thing, jax.Array | np.ndarray | np.number):
-        return True
-    return isinstance(thing, int | float | complex) and not isinstance(thing, bool)
 
 
 class Compiling:
@@ -104,11 +69,11 @@ class Compiling:
 
     def __init__(self, run: Run, *, recording: bool) -> None:
         self._run, self._recording = run, recording
-        self._traced: OrderedDict[Hashable, Traced] = OrderedDict()
-        self._programs: OrderedDict[Hashable, Callable[..., Any]] = OrderedDict()
-        self._native: OrderedDict[Hashable, list[Any]] = OrderedDict()
-        self._known: OrderedDict[Hashable, dict[Any, None]] = OrderedDict()
-        """Boxes that functions were seen to read, by their code."""
+        self._traced = Recent()
+        self._programs = Recent()
+        self._native = Recent()
+        self._known = Recent()
+        """The boxes that the last function of a code read."""
         self._compilations: Counter[Hashable] = Counter()
         self._warned: set[Hashable] = set()
 
@@ -121,70 +86,72 @@ class Compiling:
         """The value of `fn(*args)`, and the gradient for each key, `None` where absent."""
         refuse_staging("a model was called")
         arguments, signature = Arguments(args), Signature(fn)
-        require_held(*arguments.inputs, *(key.dtype for key in keys))
-        identities = tuple(map(id, keys)), settings()
-        native = self._modules(signature, arguments, keys)
-        key = signature.key, identities, arguments.key, modules.structure(keys, native)
+        require_held(*arguments.inputs, *keys)
+        held = [*signature.held, *arguments.held, *keys]
+        known_by = signature.key, arguments.fixed, tuple(map(id, keys))
+        native = self._modules(known_by, held)
+        call = Call(fn, keys, arguments, native)
+        key = known_by, arguments.key, settings(), modules.structure(keys, native)
         while True:
-            traced = _recalled(self._traced, key)
+            traced = self._traced.recalled(key)
             if traced is None:
-                held = [*signature.held, *arguments.held, *keys, *native]
-                traced = self._trace(fn, keys, arguments, native, held)
+                traced = self._trace(call, [*held, *native])
                 if outside := traced.captured or signature.written:
                     self._warn(fn, outside)
                 else:
-                    _remember(self._traced, key, traced)
+                    self._traced.remember(key, traced)
+                    self._native.remember(known_by, (native, held))
             try:
                 return self._finished(traced, arguments)
             except Changed:
                 self._traced.pop(key, None)
 
-    def _modules(
-        self, signature: Signature, arguments: Arguments, keys: Sequence[Any]
-    ) -> Sequence[Any]:
+    def _modules(self, known_by: Hashable, held: Sequence[Any]) -> Sequence[Any]:
         """The modules of a framework that the function may call."""
-        key = signature.key, arguments.fixed
-        if key not in self._native:
-            found = modules.modules_in([*keys, *signature.held, *arguments.held])
-            _remember(self._native, key, found)
-        return self._native[key]
+        if not modules.is_loaded():
+            return ()
+        native, _ = self._native.recalled(known_by) or (None, ())
+        return modules.modules_in(held) if native is None else native
 
-    def _trace(
-        self,
-        fn: Callable[..., Any],
-        keys: Sequence[Any],
-        arguments: Arguments,
-        native: Sequence[Any],
-        held: list[Any],
-    ) -> Traced:
-        """The function as a program; traced until everything that it reads is an input."""
-        given = set(map(id, keys))
-        companions = modules.companions(keys, native)
-        known: dict[Any, None] = _recalled(self._known, code_of(fn)) or {}
-        while True:
-            _settle([*keys, *companions, *known])
-            others = [*companions, *(box for box in known if id(box) not in given)]
-            reading = Reading(fn, keys, others, arguments.fill, self._recording)
-            inputs = values_of(keys), values_of(others), arguments.inputs
-            with own_traces():
-                traceable = jax.make_jaxpr(partial(self._run, reading), return_shape=True)
-                closed, shapes = traceable(*inputs)
-            if not reading.missed:
-                break
-            known = {**known, **dict.fromkeys(reading.missed)}
+    def _trace(self, call: Call, held: list[Any]) -> Traced:
+        """The function as a program."""
+        reading, closed, shapes = self._read_exactly(call)
         # a key that is frozen later is read all the same
-        _remember(self._known, code_of(fn), {**known, **dict.fromkeys(keys)})
+        self._known.remember(code_of(call.fn), [*reading.besides, *call.keys])
         reading.forget()
         closed, captured = lifted(closed)
-        program = self._program(fn, closed, jax.tree_util.tree_structure(shapes))
+        program = self._program(call.fn, closed, jax.tree_util.tree_structure(shapes))
         return Traced(reading, program, captured, held)
+
+    def _read_exactly(self, call: Call) -> tuple[Reading, Any, Any]:
+        """A trace whose inputs are all the boxes that the function reads, and no others."""
+        given, companions = set(map(id, call.keys)), modules.companions(call.keys, call.native)
+        guessed: Sequence[Any] = self._known.recalled(code_of(call.fn)) or ()
+        others: dict[Any, None] = {box: None for box in guessed if id(box) not in given}
+        is_guess = True
+        while True:
+            boxes = [*companions, *others]
+            _settle([*call.keys, *boxes])
+            found = self._read(call, boxes)
+            read = found[0].besides
+            if read.keys() == others.keys() or (not is_guess and read.keys() <= others.keys()):
+                return found
+            others, is_guess = read if is_guess else {**others, **read}, False
+
+    def _read(self, call: Call, others: Sequence[Any]) -> tuple[Reading, Any, Any]:
+        """One trace, as a jaxpr and the shapes of what comes out."""
+        reading = Reading(call.fn, call.keys, others, call.arguments.fill, self._recording)
+        inputs = values_of(call.keys), values_of(others), call.arguments.inputs
+        with own_traces():
+            traceable = jax.make_jaxpr(partial(self._run, reading), return_shape=True)
+            return reading, *traceable(*inputs)
 
     def _program(self, fn: Callable[..., Any], closed: Any, structure: Any) -> Callable[..., Any]:
         key = fingerprint(closed), structure
-        program = _recalled(self._programs, key)
+        program = self._programs.recalled(key)
         if program is None:
             program = _compiled(closed, structure)
-            _remember(self._programs, key, program)
+            self._programs.remember(key, program)
             self._count(code_of(fn))
         return program
 
@@ -230,26 +197,12 @@ def _forgetful(run: Run, recording: bool) -> Compiling:
     return Compiling(run, recording=recording)
 
 
-def _recalled(memory: OrderedDict[Hashable, Any], key: Hashable) -> Any:
-    found = memory.get(key)
-    if found is not None:
-        with suppress(KeyError):  # another thread may have let it go
-            memory.move_to_end(key)
-    return found
-
-
-def _remember(memory: OrderedDict[Hashable, Any], key: Hashable, thing: Any) -> None:
-    memory[key] = thing
-    if len(memory) > KEPT:
-        memory.popitem(last=False)
-
-
 def _compiled(closed: Any, structure: Any) -> Callable[..., Any]:
     """A jaxpr as one compiled function, whose outputs have a structure."""
     run = jax_core.jaxpr_as_fun(closed)
 
     def program(*inputs: Any) -> Any:
-        if _kinds(inputs) != list(closed.in_avals):
+        if kinds_of(inputs) != list(closed.in_avals):
             raise Changed
         return jax.tree_util.tree_unflatten(structure, run(*inputs))
 

@@ -38,8 +38,8 @@ class Reading:
         recording: bool = True,
     ) -> None:
         self.keys, self.others = list(keys), list(others)
-        self.missed: list[Any] = []
-        """The boxes that it read and that were no inputs."""
+        self.besides: dict[Any, None] = {}
+        """The boxes that it read beside its keys."""
         self.written: list[Any] = []
         """The Buffers that it wrote."""
         self.reached: list[bool] = []
@@ -57,7 +57,9 @@ class Reading:
             here.bind(boxes, values)
             value = self._fn(*self._fill(leaves))
             written = {**here.collected(), **changed()}
-        self.missed, self.was_read = list(here.missed), here.was_read
+        given = set(map(id, self.keys))
+        self.besides = {box: None for box in here.boxes if id(box) not in given}
+        self.was_read = here.was_read
         self.written = list(written)
         return value, list(written.values())
 
@@ -118,9 +120,9 @@ def _reached(pullback: Any, parameters: Arrays) -> list[bool]:
 
 def gradient(fn: Callable[..., Any], keys: Arrays, *args: Any) -> tuple[Any, list[Any]]:
     """The value of `fn(*args)` and its gradient for each key, one operation after the other."""
-    others = modules.companions(keys, modules.modules_in([*keys, *args, *Signature(fn).held]))
+    others = _companions(fn, keys, args) if modules.is_loaded() else []
     parameters, rest = values_of(keys), values_of(others)
-    require_held(*parameters, *args)
+    require_held(*args, *(key for key in keys if not key.transient))
     reading = Reading(fn, keys, others, lambda leaves: args)
     try:
         reading.is_shared = not others  # a framework's module is not read by way of us
@@ -132,6 +134,11 @@ def gradient(fn: Callable[..., Any], keys: Arrays, *args: Any) -> tuple[Any, lis
             value, found, written = reading.differentiated(parameters, rest, ())
     reading.write(written)
     return value, reading.laid_out(found)
+
+
+def _companions(fn: Callable[..., Any], keys: Arrays, args: Arrays) -> list[Any]:
+    """The other Variables of the modules that a function may call."""
+    return modules.companions(keys, modules.modules_in([*keys, *args, *Signature(fn).held]))
 
 
 def values_of(boxes: Arrays) -> list[Any]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from optshare.extend import Namespace, ParameterError, complete, host_bernoulli
 from optshare_jax.library import jax, jnp
-from optshare_jax.precision import require_held
+from optshare_jax.precision import require_dtype_held, require_held
 
 _acosh = jax.custom_jvp(jnp.acosh)
 _acosh.defjvps(lambda tangent, y, x: tangent / (jnp.sqrt(x - 1) * jnp.sqrt(x + 1)))
@@ -25,13 +25,16 @@ class Functions:
     @staticmethod
     def asarray(x: Any, *, dtype: Any = None, device: Any = None) -> Any:
         """An array of JAX's; float64 needs x64."""
-        require_held(x if dtype is None else dtype)
+        if dtype is None:
+            require_held(x)
+        else:
+            require_dtype_held(dtype)
         return jnp.asarray(x, dtype, device=None if device is None else device_named(device))
 
     @staticmethod
     def astype(x: Any, dtype: Any) -> Any:
         """The array in another dtype; float64 needs x64."""
-        require_held(dtype)
+        require_dtype_held(dtype)
         return jnp.astype(x, dtype)
 
     @staticmethod

@@ -110,6 +110,11 @@ def pairs_of(model: Any) -> list[tuple[str, Any]] | None:
     return pairs
 
 
+def is_loaded() -> bool:
+    """Whether there can be any module of Flax: the user has imported it."""
+    return _nnx() is not None
+
+
 def is_module(thing: Any) -> bool:
     """Whether something is a module or a Variable of Flax."""
     nnx = _nnx()
@@ -118,8 +123,6 @@ def is_module(thing: Any) -> bool:
 
 def modules_in(things: Iterable[Any]) -> list[Any]:
     """The modules of some boxes, and those that other things are or hold."""
-    if _nnx() is None:
-        return []
     found: dict[int, Any] = {}
     for thing in things:
         held = [each for key in _parameters_in(thing) for each in key.modules]

@@ -51,49 +51,44 @@ def refuse_staging(what: str) -> None:
         )
 
 
-class InnerRead(Exception):  # noqa: N818 # no error: the function is called again
+class InnerRead(BaseException):  # a user's `except Exception` must not take it for an error
     """A box was read inside an inner trace, which other differentiations must not reuse."""
 
 
 class Trace(Overlay):
-    """An overlay for one trace: what is read beyond the inputs is noted, writes are outputs."""
+    """An overlay for one trace: what is read is noted, writes are outputs."""
 
-    __slots__ = ("_level", "is_shared", "missed")
+    __slots__ = ("_level", "boxes", "is_shared")
 
     def __init__(self, recording: bool, *, is_shared: bool = False) -> None:
-        super().__init__(_itself)
+        super().__init__()
         self.is_shared = is_shared
         """Whether traces of inner functions may be those of other differentiations."""
         self.recording = recording
-        self.missed: dict[Any, None] = {}
-        """The boxes that were read and were no inputs."""
+        self.boxes: dict[Any, None] = {}
+        """The boxes that were read."""
         self._level: Any = None
 
     def __enter__(self) -> Trace:
         self._level = jax_core.get_opaque_trace_state()
         return super().__enter__()
 
-    def read_outside(self, box: Any) -> Any:
-        """The value of a Parameter that is no input."""
-        self._note(box)
-        return super().read_outside(box)
-
     def read_buffer(self, buffer: Any) -> Any:
         """The value of a Buffer: the last one written, or the input."""
         self._require_level()
-        if buffer not in self._written and buffer in self._values:
-            return self._values[buffer]
-        if buffer not in self._written:
-            self._note(buffer)
-        return super().read_buffer(buffer)
+        if buffer in self._written:
+            return self._written[buffer]
+        self._note(buffer)
+        return self._values[buffer] if buffer in self._values else super().read_buffer(buffer)
 
     def _note(self, box: Any) -> None:
         if not box.transient:  # a slot's array is the caller's, as if the function captured it
-            self.missed[box] = None
+            self.boxes[box] = None
 
     def read(self, box: Any) -> Any:
         """The value of a Parameter here."""
         self._require_level()
+        self._note(box)
         return super().read(box)
 
     def _require_level(self) -> None:
@@ -109,7 +104,3 @@ class Trace(Overlay):
                 f"write it outside"
             )
         super().write_buffer(buffer, value)
-
-
-def _itself(value: Any) -> Any:
-    return value

@@ -95,7 +95,7 @@ class TorchBackend(BaseBackend):
     def detacher(self) -> Callable[[Any], Any]:
         """Strips the record of a tensor; nothing, inside another differentiation."""
         nested = torch.is_grad_enabled() and _records(current_overlay())
-        return _itself if nested else functions.Functions.stop_gradient
+        return Overlay().detach if nested else functions.Functions.stop_gradient
 
     def record(self) -> Overlay:
         """A context in which Parameters are tracked, and `loss.backward()` fills their `.grad`."""
@@ -229,10 +229,6 @@ def _apart(value: Any, inputs: Sequence[Any]) -> Any:
     place = value.untyped_storage().data_ptr()
     shares = any(each.untyped_storage().data_ptr() == place for each in inputs)
     return value.clone() if shares else value
-
-
-def _itself(array: Any) -> Any:
-    return array
 
 
 backend = TorchBackend()

@@ -15,7 +15,7 @@ class NN(Protocol):
     """Functions of neural networks; `ops.nn`."""
 
     cross_entropy: Function
-    """`cross_entropy(scores, labels)`: -log(softmax(scores)) at each label, of the labels' shape."""
+    """`cross_entropy(scores, labels)`: -log(softmax(scores)) at each label, one for each."""
     elu: Function
     gelu: Function
     leaky_relu: Function

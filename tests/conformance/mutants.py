@@ -101,6 +101,12 @@ class Joint(Scope):
     def record(self, primitive: Any, args: Any, kwargs: Any) -> Any:
         return super().record(self.instead.get(primitive, primitive), args, kwargs)
 
+    @staticmethod
+    def pulled(node: Any, plan: Any, g: Any) -> Any:
+        if plan.pull is not None:
+            return plan.pull(plan.places, g, node.answer, node.inputs, node.kwargs)
+        return [vjp(g, node.answer, *node.inputs, **node.kwargs) for vjp in plan.vjps]
+
     def pull(self, output: Any, seed: Any, *, free: bool, again: bool = False) -> dict[Any, Any]:
         nodes, leaves = recorded(output.node), {}
         found: dict[int, Any] = {output.node.sequence: seed}
@@ -111,7 +117,7 @@ class Joint(Scope):
             if node.plan is None:
                 leaves[node] = g
                 continue
-            pulled = [vjp(g, node.answer, *node.inputs, **node.kwargs) for vjp in node.plan.vjps]
+            pulled = self.pulled(node, node.plan, g)
             for parent, each in zip(node.parents, pulled, strict=True):
                 if each is not None:
                     key, each = parent.sequence, fitted(each, parent.shape, parent.dtype)

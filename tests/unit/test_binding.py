@@ -4,7 +4,7 @@ import pytest
 import optshare
 from optshare import Gradients, Parameter
 from optshare.binding import Binding
-from optshare.errors import EmptyModelError, ParameterError, UnregisteredParameterError
+from optshare.errors import EmptyModelError, UnregisteredParameterError
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def test_a_binding_knows_each_parameter_once_with_its_first_path(tied):
     binding, p, q = tied
     assert [key is wanted for key, wanted in zip(binding.keys, [p, q], strict=True)] == [True, True]
     assert (binding.path(p), binding.path(q)) == ("enc", "mid.0")
-    assert not binding.is_plain_tree
+    assert not binding.tree.slots
 
 
 def test_a_list_is_parallel_to_the_parameters(tied):
@@ -74,31 +74,11 @@ def test_a_stranger_is_refused_with_the_paths_that_are_held(tied):
 def test_the_arrays_of_a_plain_tree_are_known_by_themselves():
     w = [np.zeros(1), {"b": np.zeros(2)}]
     binding = Binding(w)
-    assert binding.is_plain_tree
+    assert list(binding.tree.slots) == ["0", "1.b"]
     assert binding.key(w[1]["b"]).stored is w[1]["b"]
     assert binding.path(binding.key(w[1]["b"])) == "1.b"
     with pytest.raises(UnregisteredParameterError):
         binding.key(np.zeros(1))
-
-
-def test_a_replaced_array_is_followed_with_its_key():
-    w = [np.zeros(1), np.zeros(2)]
-    binding = Binding(w)
-    key = binding.key(w[0])
-    w[0] = np.ones(1)
-    binding.follow()
-    assert binding.key(w[0]) is key
-    assert key.stored is w[0]
-
-
-def test_following_is_all_or_nothing():
-    w = [np.zeros(1), np.zeros(2)]
-    binding = Binding(w)
-    first = w[0]
-    w[0], w[1] = np.ones(1), np.zeros(3)
-    with pytest.raises(ParameterError, match="shape"):
-        binding.follow()
-    assert binding.keys[0].stored is first
 
 
 @pytest.mark.parametrize(

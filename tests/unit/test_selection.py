@@ -148,3 +148,20 @@ def test_a_position_that_the_call_does_not_have_is_an_error(position):
 def test_a_member_of_wrt_without_parameters_is_an_error(nothing):
     with pytest.raises(EmptyModelError, match="wrt= holds no parameters"):
         value_and_gradient(lambda x: x * x, 3.0, wrt=(0, nothing))
+
+
+def test_integers_may_be_constants():
+    labels, given = np.array([1, 2]), {"n": [1, 2], "x": [1, 2.0], "mixed": (3, 4.0)}
+    selection = Selection((labels, given, 3, np.int64(4), True), integers=False)
+    same, tree, three, four, true = selection.arguments()
+    assert same is labels
+    assert tree["n"] == [1, 2]
+    assert (three, four, true) == (3, 4, True)
+    assert selection.paths() == list(zip(["1.x", "1.mixed"], selection.keys, strict=True))
+
+
+def test_a_key_is_known_by_its_position_and_its_path():
+    layer, w = optshare.Dense(2, 3), Parameter([1.0])
+    selection = Selection((np.ones(2), {"a": [w, 2.0]}, layer, Pair(1.0, [np.ones(1)])))
+    found = [path for path, _ in selection.paths()]
+    assert found == ["0", "1.a.0", "1.a.1", "2.weight", "2.bias", "3.0", "3.1.0"]

@@ -334,6 +334,17 @@ def test_a_base_backend_refuses_what_its_author_did_not_write():
             call()
 
 
+def test_a_backend_that_cannot_rebuild_a_model_names_it():
+    class Bare(BaseBackend):
+        name = "bare"
+
+    class Frozen:
+        pass
+
+    with pytest.raises(CapabilityError, match=r"'bare' .* Frozen .* defines rebuilt"):
+        Bare().rebuilt(Frozen(), {})
+
+
 def test_a_function_that_a_stranger_lacks_is_named(grid):
     with pytest.raises(CapabilityError, match="no function 'logaddexp'"):
         optshare.softplus(grid([1.0]))

@@ -2,7 +2,9 @@
 
 import copy
 import functools
+import gc
 import pickle
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -481,6 +483,44 @@ def test_arrays_of_a_module_that_are_no_variables_are_read_as_captured_ones(batc
     module.scale = jnp.zeros(4, F64)
     assert float(opt.step(loss, *batch)) == pytest.approx(float(loss(*batch)), rel=1e-9)
     assert float(loss(*batch)) != pytest.approx(first, rel=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore::optshare_jax.CapturedArrayWarning")
+def test_a_list_of_modules_with_the_id_of_one_that_is_gone_is_another(batch):
+    x, p = batch[0], optshare.Parameter(jnp.ones((), F64))
+    opt = optshare.SGD([p], lr=LR)
+
+    def loss(modules):
+        return lambda: (modules[0](x) * p.value).mean()
+
+    def statistics():
+        module = nnx.BatchNorm(4, param_dtype=F64, rngs=nnx.Rngs(0))
+        module.mean, module.var = nnx.BatchStat(jnp.zeros(4, F64)), nnx.BatchStat(jnp.ones(4, F64))
+        return module
+
+    def trained(modules):
+        modules.append(statistics())
+        opt.step(loss(modules))
+        np.testing.assert_allclose(modules[0].mean[...], wanted, rtol=1e-12)
+        return id(modules)
+
+    other = statistics()
+    other(x)
+    wanted = np.array(other.mean[...])
+    gone = trained([])
+    gc.collect()
+    fresh = {id(each): each for each in ([] for _ in range(100_000))}
+    trained(fresh[gone])
+
+
+def test_where_flax_is_not_imported_no_capture_is_looked_at_for_modules(monkeypatch):
+    p = optshare.Parameter(jnp.ones(3))
+    monkeypatch.delitem(sys.modules, "flax.nnx")
+    monkeypatch.setattr("optshare_jax.differentiation.Signature", None)
+    monkeypatch.setattr("optshare_jax.modules.leaves", None)
+    g = optshare.gradient(lambda: (p.value**2).sum(), wrt=p)[p]
+    assert g.tolist() == [2.0, 2.0, 2.0]
+    assert float(optshare.SGD([p], lr=0.0).step(lambda: (p.value**2).sum())) == 3.0
 
 
 def test_an_array_that_the_caller_writes_into_a_parameter_is_followed(net, batch):

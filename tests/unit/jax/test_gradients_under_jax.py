@@ -176,6 +176,23 @@ def test_an_exception_in_the_loss_leaves_nothing_behind(how, unchanged):
     np.testing.assert_array_equal(model(x), ROW * START)
 
 
+@pytest.mark.parametrize("inside", [jax.jit, jax.checkpoint], ids=["jit", "checkpoint"])
+def test_a_loss_that_catches_exceptions_has_its_gradient(inside):
+    p, caught = Parameter(jnp.array([1.0, 2.0, 3.0])), []
+
+    def loss(x):
+        try:
+            return inside(lambda x: (p.value**2 * x).sum())(x)
+        except Exception as error:
+            caught.append(error)
+            return jnp.zeros(())
+
+    for _ in range(2):
+        value, found = optshare.value_and_gradient(loss, jnp.ones(3), wrt=p)
+        assert (float(value), found[p].tolist()) == (14.0, [2.0, 4.0, 6.0])
+    assert caught == []
+
+
 @pytest.mark.parametrize("how", ["gradient", "step"])
 @pytest.mark.parametrize(
     "inside",

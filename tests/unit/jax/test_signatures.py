@@ -1,7 +1,9 @@
 """Which functions share a trace, and which programs share a compilation."""
 
 import functools
+import gc
 import types
+import weakref
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +14,7 @@ import optshare
 import optshare_jax
 from optshare import Parameter
 from optshare_jax.programs import fingerprint
+from optshare_jax.recent import KEPT
 from optshare_jax.signatures import Signature
 
 
@@ -205,19 +208,44 @@ def test_a_gradient_compiles_what_jax_compiles_inside_it_only_once(p):
     assert seen[1:] == seen[:1] * 2
 
 
+def teacher():
+    box = Parameter(jnp.full(3, 2.0))
+    optshare.freeze([box])
+    return box
+
+
+def against(p, teacher):
+    return lambda x: ((p.value - teacher.value) * x).sum()
+
+
 def test_boxes_that_are_gone_are_not_kept(p, opt):
-    import gc
-    import weakref
-
-    def loss(teacher):
-        return lambda x: ((p.value - teacher.value) * x).sum()
-
-    teacher = Parameter(jnp.ones(3))
-    optshare.freeze([teacher])
-    opt.step(loss(teacher), jnp.ones(3))
-    alive = weakref.ref(teacher)
-    del teacher
-    for number in range(130):
+    gone = []
+    for _ in range(4):
+        box = teacher()
+        gone.append(weakref.ref(box))
+        assert float(opt.step(against(p, box), jnp.ones(3))) == -4.5
+    del box
+    for number in range(KEPT):
         opt.step(lambda x, number=number: (p.value * x).sum(), jnp.ones(3))
     gc.collect()
-    assert alive() is None or len(opt._compiled["jax"]._known) <= 2
+    assert [each() for each in gone[:-1]] == [None] * 3
+
+
+def test_boxes_of_other_functions_of_the_same_code_are_no_inputs(p, opt):
+    for _ in range(16):  # an input more at each step would be a program more at each step
+        assert float(opt.step(against(p, teacher()), jnp.ones(3))) == -4.5
+
+
+def test_a_box_that_is_read_no_more_may_take_another_shape(p, opt):
+    box, traces = teacher(), []
+
+    def loss(x, is_read):
+        traces.append(1)
+        return ((p.value - (box.value if is_read else 0.0)) * x).sum()
+
+    assert float(opt.step(loss, jnp.ones(3), True)) == -4.5
+    assert float(opt.step(loss, jnp.ones(3), False)) == 1.5
+    box.migrate(jnp.ones(2))
+    before = len(traces)
+    assert float(opt.step(loss, jnp.ones(3), False)) == 1.5
+    assert len(traces) == before
