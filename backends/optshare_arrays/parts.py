@@ -7,14 +7,15 @@ holomorphic function is a plain product with its derivative, as of a real one.
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 from optshare_arrays.primitives import Primitive, plain, stands_for, unboxed
 from optshare_arrays.untyped import np
 
 _conj = Primitive(np.conj, [lambda g, y, x: _conj(g)], name="conj")
-_real = Primitive(lambda x: x.real, [lambda g, y, x: g], name="real")
-_imag = Primitive(lambda x: x.imag, [lambda g, y, x: g * -1j], name="imag")
+_real = Primitive(attrgetter("real"), [lambda g, y, x: g], name="real")
+_imag = Primitive(attrgetter("imag"), [lambda g, y, x: g * -1j], name="imag")
 
 
 def is_complex(x: Any) -> bool:

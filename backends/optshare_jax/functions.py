@@ -12,8 +12,13 @@ from optshare.extend import Namespace, ParameterError, complete, host_bernoulli
 from optshare_jax.library import jax, jnp
 from optshare_jax.precision import require_dtype_held, require_held
 
+
+def _acosh_jvp(tangent: Any, y: Any, x: Any) -> Any:
+    return tangent / (jnp.sqrt(x - 1) * jnp.sqrt(x + 1))
+
+
 _acosh = jax.custom_jvp(jnp.acosh)
-_acosh.defjvps(lambda tangent, y, x: tangent / (jnp.sqrt(x - 1) * jnp.sqrt(x + 1)))
+_acosh.defjvps(_acosh_jvp)
 
 
 class Functions:

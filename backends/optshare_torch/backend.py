@@ -218,8 +218,9 @@ def _pulled(output: Any, leaves: Any, g: Any, nested: bool) -> Sequence[Any]:
 
 def _resolved(gradient: Any) -> Any:
     """A gradient that NumPy can read: not one that is to be conjugated later."""
-    lazy = gradient is not None and gradient.is_complex()
-    return gradient.resolve_conj() if lazy else gradient
+    if gradient is None or not gradient.is_complex():
+        return gradient
+    return gradient.resolve_conj()
 
 
 def _apart(value: Any, inputs: Sequence[Any]) -> Any:

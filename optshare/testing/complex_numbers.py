@@ -12,7 +12,7 @@ import numpy as np
 
 from optshare.errors import OptshareError
 from optshare.testing.check import check, require, require_close
-from optshare.testing.gradients import DTYPE
+from optshare.testing.gradients import DTYPE, KINKS
 from optshare.testing.subject import Subject
 
 CONVENTION = "Of a real loss and an array a + ib, the gradient is dL/da + i dL/db."
@@ -35,8 +35,8 @@ def _modulus(subject: Subject) -> None:
 def _holomorphic(subject: Subject) -> None:
     ops = subject.ops
     weights = subject.array(W)
-    _, g = subject.gradients(lambda z: ops.sum(ops.real(ops.exp(z) * z * weights)), Z)
-    require_close(g, np.conj(np.exp(Z) * (1 + Z) * W), "of the real part of exp(z) * z * w")
+    _, g = subject.gradients(lambda z: ops.sum(ops.real(z * z * z * weights)), Z)
+    require_close(g, np.conj(3 * Z * Z * W), "of the real part of z**3 * w")
     _, g = subject.gradients(lambda z: ops.sum(ops.imag(z * z) + ops.real(ops.conj(z))), Z)
     require_close(g, 1j * np.conj(2 * Z) + 1, "of the imaginary part of z * z")
 
@@ -49,7 +49,7 @@ def _real_parameter(subject: Subject) -> None:
     require_close(g, 2 * X * np.abs(Z) ** 2, "the gradient of a real parameter")
 
 
-@check("complex.kink", 2, "relu'(0) = abs'(0) = 0.", needs=NEEDS, dtype="complex128")
+@check("complex.kink", 2, KINKS, needs=NEEDS, dtype="complex128")
 def _kink(subject: Subject) -> None:
     _, g = subject.gradients(lambda z: subject.ops.sum(subject.ops.abs(z)), np.array([0j, 3 + 4j]))
     require_close(g, np.array([0.0, 0.6 + 0.8j]), "the gradient of abs at 0")
@@ -95,6 +95,6 @@ def _refused(subject: Subject) -> None:
     try:
         key = subject.parameter(Z)
         _, (g,) = subject.backend.gradient(lambda: ops.sum(ops.abs(key.value) ** 2), [key])
-    except OptshareError:
+    except (OptshareError, TypeError, ValueError):
         return
     require_close(subject.host(g), 2 * Z, "it is wrong in silence")
