@@ -196,18 +196,17 @@ def children(node: Any) -> Iterable[tuple[str, Any]]:
 
 
 @lru_cache(maxsize=1024)
-def _parts_of(kind: type) -> Callable[[Any], Iterable[tuple[str, Any]]]:
+def _parts_of(kind: type[Any]) -> Callable[[Any], Iterable[tuple[str, Any]]]:
     """How the objects of a type are taken apart."""
     if issubclass(kind, type):
         return _nothing
     for base, parts in _PARTS.items():
         if issubclass(kind, base):
             return parts
-    slots: list[tuple[str, str]] = _slots_of(kind)
-    return partial(_attributes, slots)
+    return partial(_attributes, _slots_of(kind))
 
 
-def _slots_of(kind: type) -> list[tuple[str, str]]:
+def _slots_of(kind: type[Any]) -> list[tuple[str, str]]:
     """The names of an object's slots, and where Python keeps them."""
     return [
         (name, _mangled(owner, name))

@@ -136,6 +136,17 @@ logical_not   = constant(np.logical_not)
 # fmt: on
 
 
+copysign = stands_for(np.copysign)(
+    Primitive(
+        np.copysign,
+        [
+            lambda g, z, x, y: g * (sign(x) * sign(z)),
+            lambda g, z, x, y: None,  # flat but at 0, as sign
+        ],
+    )
+)
+
+
 _unit = Primitive(
     np.sign, [lambda g, y, x: conj(y) * (1j * imag(g * y) / where(plain(x) == 0, 1.0, abs(x)))]
 )

@@ -14,10 +14,14 @@ from optshare.extend import (
     current_overlay,
 )
 from optshare_arrays.broadcasting import fitted
+from optshare_arrays.hooks import Hooks, hooked
+from optshare_arrays.parts import turned
 from optshare_arrays.primitives import Plan, Primitive, Traceable, plain, unboxed
 
 next_level = itertools.count(1).__next__
 """The level of a new differentiation: a later one is inside, so its values are higher."""
+
+FREED = "this record was freed by an earlier backward pass; run the forward pass again"
 
 _next_sequence = itertools.count().__next__
 
@@ -53,21 +57,41 @@ class Node:
 
     def require_usable(self) -> None:
         """Raise `FreedRecordError`: asked of a node that has no plan."""
-        raise FreedRecordError(
-            "this record was freed by an earlier backward pass; run the forward pass again"
-        )
+        raise FreedRecordError(FREED)
+
+    def received(self, cotangent: Any) -> Any:
+        """The cotangent at the end of a backward pass: asked of a node that has no plan."""
+        return cotangent
+
+    def hook(self) -> Hooks:
+        """The functions that are called with the cotangent of this operation, to add to."""
+        if self.plan is None:
+            raise FreedRecordError(FREED)
+        self.plan, hooks = hooked(self.plan)
+        return hooks
 
 
 class Leaf(Node):
     """Where a backward pass ends: an input of a differentiation."""
 
-    __slots__ = ()
+    __slots__ = ("hooks",)
 
     def __init__(self, like: Any) -> None:
         super().__init__(None, (), (), {}, None, like)
+        self.hooks: Hooks | None = None
 
     def require_usable(self) -> None:
         """An input is usable always."""
+
+    def received(self, cotangent: Any) -> Any:
+        """The cotangent of an input, after its hooks."""
+        return cotangent if self.hooks is None else turned(self.hooks.applied(turned(cotangent)))
+
+    def hook(self) -> Hooks:
+        """The functions that are called with the cotangent of this input, to add to."""
+        if self.hooks is None:
+            self.hooks = Hooks()
+        return self.hooks
 
 
 class Scope:
@@ -144,7 +168,7 @@ class Scope:
             node = found[sequence]
             plan = node.plan
             if plan is None:
-                leaves[node] = g
+                leaves[node] = node.received(g)
                 continue
             answer, inputs, kwargs, parents = node.answer, node.inputs, node.kwargs, node.parents
             if free:
@@ -157,7 +181,7 @@ class Scope:
             if plan.pull is not None:
                 vjps = given(plan.pull(plan.places, g, answer, inputs, kwargs))
             for parent, vjp in zip(parents, vjps, strict=True):
-                each = vjp(g, answer, *inputs, **kwargs)
+                each = vjp(g, answer, *inputs, **kwargs) if kwargs else vjp(g, answer, *inputs)
                 if each is not None:
                     if each.shape != parent.shape or each.dtype != parent.dtype:
                         each = fitted(each, parent.shape, parent.dtype)
@@ -176,6 +200,8 @@ class Scope:
 
 Cotangents = dict[Node, Any]
 
+_NONE: dict[str, Any] = {}
+
 
 def given(pulled: Sequence[Any]) -> Sequence[Callable[..., Any]]:
     """Cotangents that are there already, as functions like VJPs."""
@@ -184,6 +210,36 @@ def given(pulled: Sequence[Any]) -> Sequence[Callable[..., Any]]:
 
 def _itself(cotangent: Any, *_: Any, **__: Any) -> Any:
     return cotangent
+
+
+def record_pair(primitive: Primitive, x: Any, y: Any) -> Any:
+    """`primitive(x, y)`, of which one is tracked: `Scope.record`, unrolled for speed."""
+    if isinstance(x, Traceable):
+        scope: Scope = x.scope
+        left = x.value
+        if isinstance(y, Traceable):
+            if y.scope is not scope:
+                return scope.record(primitive, (x, y), {})
+            right, mask, parents = y.value, 7, (x.node, y.node)
+        else:
+            right, mask, parents = y, 5, (x.node,)
+    else:
+        scope, left, right, mask, parents = y.scope, x, y.value, 6, (y.node,)
+    overlay = current_overlay()
+    if (
+        scope.closed
+        or (overlay is not None and overlay.suspended)
+        or isinstance(left, Traceable)
+        or isinstance(right, Traceable)
+    ):
+        return scope.record(primitive, (x, y), {})
+    answer = primitive.forward(left, right)
+    plan = primitive.plans.get(mask) or primitive.plan(mask)
+    inputs = [left, right]
+    for place in plan.dropped:
+        inputs[place] = None
+    kept = answer if plan.keeps_answer else None
+    return scope.kind(answer, scope, Node(plan, parents, inputs, _NONE, kept, answer))
 
 
 def recorded(output: Node) -> dict[int, Node]:

@@ -7,6 +7,22 @@ from typing import Any, Literal
 
 from optshare.extend import Namespace, complete
 from optshare_arrays import nn
+from optshare_arrays.constants import (
+    bitwise_and,
+    bitwise_invert,
+    bitwise_left_shift,
+    bitwise_or,
+    bitwise_right_shift,
+    bitwise_xor,
+    count_nonzero,
+    logical_xor,
+    nextafter,
+    nonzero,
+    searchsorted,
+    signbit,
+)
+from optshare_arrays.diagonals import tril, triu
+from optshare_arrays.einsum import einsum
 from optshare_arrays.elementwise import (
     abs,
     acos,
@@ -19,6 +35,7 @@ from optshare_arrays.elementwise import (
     atanh,
     ceil,
     clip,
+    copysign,
     cos,
     cosh,
     divide,
@@ -65,8 +82,9 @@ from optshare_arrays.elementwise import (
 )
 from optshare_arrays.elementwise import power as pow
 from optshare_arrays.indexing import flip, take, take_along_axis
+from optshare_arrays.padding import pad
 from optshare_arrays.parts import conj, imag, real
-from optshare_arrays.primitives import Traceable, constant, plain
+from optshare_arrays.primitives import Traceable, constant, plain, stands_for
 from optshare_arrays.products import matmul, tensordot, vecdot
 from optshare_arrays.reductions import (
     all,
@@ -89,12 +107,14 @@ from optshare_arrays.shaping import (
     concat,
     expand_dims,
     matrix_transpose,
+    moveaxis,
     permute_dims,
     reshape,
     roll,
     squeeze,
     stack,
 )
+from optshare_arrays.sorting import argsort, sort
 from optshare_arrays.untyped import np
 
 __all__ = [
@@ -107,6 +127,7 @@ __all__ = [
     "arange",
     "argmax",
     "argmin",
+    "argsort",
     "asarray",
     "asin",
     "asinh",
@@ -114,15 +135,24 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
+    "bitwise_and",
+    "bitwise_invert",
+    "bitwise_left_shift",
+    "bitwise_or",
+    "bitwise_right_shift",
+    "bitwise_xor",
     "broadcast_to",
     "ceil",
     "clip",
     "concat",
     "conj",
+    "copysign",
     "cos",
     "cosh",
+    "count_nonzero",
     "cumulative_sum",
     "divide",
+    "einsum",
     "equal",
     "exp",
     "expand_dims",
@@ -148,6 +178,7 @@ __all__ = [
     "logical_and",
     "logical_not",
     "logical_or",
+    "logical_xor",
     "logsumexp",
     "matmul",
     "matrix_transpose",
@@ -156,11 +187,15 @@ __all__ = [
     "mean",
     "min",
     "minimum",
+    "moveaxis",
     "multiply",
     "negative",
+    "nextafter",
+    "nonzero",
     "not_equal",
     "ones_like",
     "ops",
+    "pad",
     "permute_dims",
     "positive",
     "pow",
@@ -171,9 +206,12 @@ __all__ = [
     "reshape",
     "roll",
     "round",
+    "searchsorted",
     "sign",
+    "signbit",
     "sin",
     "sinh",
+    "sort",
     "sqrt",
     "square",
     "squeeze",
@@ -187,6 +225,8 @@ __all__ = [
     "tan",
     "tanh",
     "tensordot",
+    "tril",
+    "triu",
     "trunc",
     "var",
     "vecdot",
@@ -197,8 +237,15 @@ __all__ = [
 arange = np.arange
 zeros_like = constant(np.zeros_like)
 ones_like = constant(np.ones_like)
-full_like = constant(np.full_like)
 stop_gradient = plain
+
+
+@stands_for(np.full_like)
+def full_like(x: Any, fill_value: Any, *, dtype: Any = None, **options: Any) -> Any:
+    """One number in the shape of an array; differentiable by the number."""
+    if not isinstance(fill_value, Traceable):
+        return np.full_like(plain(x), fill_value, dtype=dtype, **options)
+    return broadcast_to(astype(fill_value, dtype or x.dtype), x.shape)
 
 
 def asarray(

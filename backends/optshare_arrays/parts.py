@@ -44,6 +44,11 @@ def real(x: Any) -> Any:
     return _real(x) if is_complex(x) else x
 
 
+def squared_modulus(x: Any) -> Any:
+    """|x|**2, which is real."""
+    return real(x * conj(x))
+
+
 @stands_for(np.imag)
 def imag(x: Any) -> Any:
     """The imaginary part; that of a real array is the constant 0."""

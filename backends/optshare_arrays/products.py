@@ -82,12 +82,6 @@ def vecdot(x: Any, y: Any, *, axis: int = -1) -> Any:
     return reductions.sum(conj(x) * y, axis=axis)
 
 
-@stands_for(np.vdot)
-def vdot(x: Any, y: Any) -> Any:
-    """The inner product of the flattened arrays, of the conjugate of x with y."""
-    return vecdot(reshape(as_array(x), (-1,)), reshape(as_array(y), (-1,)))
-
-
 @stands_for(np.outer)
 def outer(x: Any, y: Any) -> Any:
     """The outer product of two arrays, flattened."""

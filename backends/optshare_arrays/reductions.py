@@ -9,7 +9,7 @@ from optshare_arrays import elementwise as ew
 from optshare_arrays.axes import Axes, normal_axes
 from optshare_arrays.broadcasting import broadcast
 from optshare_arrays.indexing import flip
-from optshare_arrays.parts import conj, real
+from optshare_arrays.parts import squared_modulus
 from optshare_arrays.primitives import Primitive, constant, plain, stands_for
 from optshare_arrays.shaping import concat, expand_dims, moveaxis, reshape, squeeze
 from optshare_arrays.untyped import np
@@ -110,7 +110,7 @@ def min(x: Any, axis: Axes = None, *, keepdims: bool = False) -> Any:
 def var(x: Any, axis: Axes = None, *, correction: float = 0.0, keepdims: bool = False) -> Any:
     """The mean square distance from the mean, over n - correction; real."""
     centred = x - mean(x, axis, keepdims=True)
-    total = sum(real(centred * conj(centred)), axis, keepdims=keepdims)
+    total = sum(squared_modulus(centred), axis, keepdims=keepdims)
     return total / (_count(x.shape, axis) - correction)
 
 

@@ -65,11 +65,12 @@ def swapaxes(x: Any, one: int, other: int) -> Any:
 
 
 @stands_for(np.moveaxis)
-def moveaxis(x: Any, source: int, destination: int) -> Any:
-    """The array with one axis at another place."""
-    (start,), (end,) = normal_axes(source, x.ndim), normal_axes(destination, x.ndim)
-    axes = [axis for axis in range(x.ndim) if axis != start]
-    axes.insert(end, start)
+def moveaxis(x: Any, source: Axes, destination: Axes) -> Any:
+    """The array with some axes at other places."""
+    starts, ends = normal_axes(source, x.ndim), normal_axes(destination, x.ndim)
+    axes = [axis for axis in range(x.ndim) if axis not in starts]
+    for end, start in sorted(zip(ends, starts, strict=True)):
+        axes.insert(end, start)
     return permute_dims(x, axes)
 
 

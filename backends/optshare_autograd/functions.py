@@ -9,6 +9,7 @@ from typing import Any
 
 from optshare.extend import Namespace, complete
 from optshare_autograd import derivatives, reductions, shaping
+from optshare_autograd.einsum import einsum
 from optshare_autograd.library import anp, is_box, np, plain
 
 # fmt: off
@@ -96,6 +97,7 @@ functions = SimpleNamespace(
     acosh=derivatives.acosh,
     arange=np.arange,
     clip=clip,
+    einsum=einsum,
     expm1=derivatives.expm1,
     hypot=derivatives.hypot,
     logaddexp=derivatives.logaddexp,

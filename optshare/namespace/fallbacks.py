@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from optshare.errors import MissingFunctionError
+from optshare.namespace.arranging import ARRANGING
 from optshare.namespace.protocol import Namespace
 from optshare.narrowing import is_sequence
 
@@ -157,7 +158,9 @@ def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
     return tuple(axis) if is_sequence(axis) else (axis,)
 
 
-CORE = {f.__name__: f for f in (stop_gradient, is_concrete, logsumexp, square, real, imag, conj)}
+CORE = {
+    f.__name__: f for f in (stop_gradient, is_concrete, logsumexp, square, real, imag, conj)
+} | ARRANGING
 NEURAL = {
     f.__name__: f
     for f in (

@@ -39,10 +39,12 @@ class Random(Protocol):
 class Namespace(Protocol):
     """A backend's `ops`.
 
-    Beyond the standard: `logsumexp(x, *, axis, keepdims)`; `stop_gradient(x)`,
-    which gives the value of x as a constant; and `is_concrete(x)`, which tells
-    whether the numbers of x are known now, and not only while a compiled
-    function runs. `real`, `imag` and `conj` take real arrays too.
+    Beyond the standard: `logsumexp(x, *, axis, keepdims)`;
+    `einsum(subscripts, *arrays)`; `pad(x, pad_width, mode="constant", *,
+    constant_values=0)`; `stop_gradient(x)`, which gives the value of x as a
+    constant; and `is_concrete(x)`, which tells whether the numbers of x are
+    known now, and not only while a compiled function runs. `real`, `imag` and
+    `conj` take real arrays too.
     """
 
     nn: NN
@@ -111,7 +113,9 @@ class Namespace(Protocol):
     any: Function
     argmax: Function
     argmin: Function
+    cumulative_prod: Function
     cumulative_sum: Function
+    diff: Function
     logsumexp: Function
     max: Function
     mean: Function
@@ -127,15 +131,21 @@ class Namespace(Protocol):
     expand_dims: Function
     flip: Function
     matrix_transpose: Function
+    moveaxis: Function
+    pad: Function
     permute_dims: Function
+    repeat: Function
     reshape: Function
     roll: Function
     squeeze: Function
     stack: Function
     take: Function
     take_along_axis: Function
+    tile: Function
+    unstack: Function
 
     # products
+    einsum: Function
     matmul: Function
     tensordot: Function
     vecdot: Function

@@ -94,6 +94,8 @@ STRUCTURAL = {
     "std": Row("ops.std(x, axis=0)", "R"),
     "logsumexp": Row("ops.logsumexp(x, axis=1)", "R"),
     "cumulative_sum": Row("ops.cumulative_sum(x, axis=1)", "R"),
+    "cumulative_prod": Row("ops.cumulative_prod(x, axis=1)", "R"),
+    "diff": Row("ops.diff(x, axis=0)", "R"),
     "reshape": Row("ops.reshape(x, (4, 3))", "R"),
     "permute_dims": Row("ops.permute_dims(x, (1, 0))", "R"),
     "matrix_transpose": Row("ops.matrix_transpose(x)", "R"),
@@ -104,16 +106,26 @@ STRUCTURAL = {
     "stack": Row("ops.stack([x, y], axis=0)", "RR"),
     "flip": Row("ops.flip(x, axis=1)", "R"),
     "roll": Row("ops.roll(x, 1, axis=1)", "R"),
+    "moveaxis": Row("ops.moveaxis(ops.expand_dims(x, axis=0), 2, 0)", "R"),
+    "pad": Row("ops.pad(x, ((1, 0), (2, 1)))", "R"),
+    "pad_number": Row("ops.pad(x, (0, 2), constant_values=0.5)", "R"),
+    "repeat": Row("ops.repeat(x, 2, axis=1)", "R"),
+    "tile": Row("ops.tile(x, (2, 3))", "R"),
+    "unstack": Row("ops.unstack(x, axis=1)[3]", "R"),
     "take": Row("ops.take(x, ops.asarray(np.array([0, 2, 2])), axis=1)", "R"),
     "take_along_axis": Row(
         "ops.take_along_axis(x, ops.asarray(np.array([[0], [2], [2]])), axis=1)", "R"
     ),
     "matmul": Row("ops.matmul(x, y)", "RT"),
     "tensordot": Row("ops.tensordot(x, y, axes=1)", "RT"),
+    "einsum": Row("ops.einsum('ij,jk->ik', x, y)", "RT"),
+    "einsum_sum": Row("ops.einsum('ij,kj->k', x, y)", "RR"),
+    "einsum_diagonal": Row("ops.einsum('iji->j', ops.broadcast_to(x, (4, 3, 4)))", "R"),
     "vecdot": Row("ops.vecdot(x, y)", "RR"),
     "index": Row("x[1, 1:]", "R"),
     "nn.softmax": Row("ops.nn.softmax(x)", "R"),
     "nn.log_softmax": Row("ops.nn.log_softmax(x)", "R"),
+    "nn.cross_entropy": Row("ops.nn.cross_entropy(x, ops.asarray(np.array([0, 2, 2])))", "R"),
 }
 
 DOMAINS = {"R": (-2.0, 2.0), "P": (0.5, 2.0), "U": (-0.9, 0.9), "G": (1.2, 3.0), "T": (-2.0, 2.0)}

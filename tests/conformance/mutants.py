@@ -696,6 +696,45 @@ class OneAxisOfTwo(Sound):
     )
 
 
+@mutant("padding_exchanged", "pad takes before for after", "gradient.pad", "gradient.pad_number")
+class PaddingExchanged(Sound):
+    ops = functions(
+        pad=lambda x, pad_width, **kwargs: namespace.pad(
+            x, np.broadcast_to(pad_width, (x.ndim, 2))[:, ::-1], **kwargs
+        )
+    )
+
+
+@mutant("padding_ignored", "pad takes no notice of constant_values", "gradient.pad_number")
+class PaddingIgnored(Sound):
+    ops = functions(pad=lambda x, pad_width, **kwargs: namespace.pad(x, pad_width))
+
+
+def _tile_of_constants(x: Any, repetitions: Any) -> Any:
+    rest = namespace.ops.tile(plain(x), repetitions)
+    edges = [(0, m - n) for m, n in zip(rest.shape, x.shape, strict=True)]
+    return namespace.pad(x - plain(x), edges) + rest
+
+
+@mutant("tile_detached", "tile differentiates the first copy only", "gradient.tile")
+class TileDetached(Sound):
+    ops = functions(tile=_tile_of_constants)
+
+
+def _einsum_of_last(subscripts: str, *arrays: Any) -> Any:
+    return namespace.einsum(subscripts, *map(plain, arrays[:-1]), arrays[-1])
+
+
+@mutant(
+    "einsum_of_last",
+    "einsum differentiates its last argument only",
+    "gradient.einsum",
+    "gradient.einsum_sum",
+)
+class EinsumOfLast(Sound):
+    ops = functions(einsum=_einsum_of_last)
+
+
 def _overwriting_softmax(x: Any, *, axis: int = -1) -> Any:
     if type(x) is not np.ndarray:
         return namespace.ops.nn.softmax(x, axis=axis)

@@ -333,6 +333,15 @@ def test_partial_derivatives_for_a_complex_argument_are_refused():
             derivative(Z)
 
 
+def test_structures_of_real_and_complex_arrays_keep_their_kinds():
+    value, along = jvp(lambda x: {"real": x * 2, "complex": x * W}, [R], [P])
+    assert_close(along["real"], 2 * P)
+    assert_close(along["complex"], P * W)
+    assert [each.dtype.kind for each in (*value.values(), *along.values())] == ["f", "c"] * 2
+    _, pullback = vjp(lambda x: {"real": x * 2, "complex": x * W}, R)
+    assert_close(pullback({"real": P, "complex": Z})[0], 2 * P + np.real(Z * np.conj(W)))
+
+
 # -- functions that bring their own backward pass ----------------------------------------------
 
 
@@ -360,6 +369,24 @@ def test_a_derivative_by_hand_gets_and_gives_cotangents_in_the_convention():
     slope = optshare_functional.grad(lambda z: ops.sum(ops.abs(square(z)) ** 2))
     assert_close(slope(Z), 4 * Z * np.abs(Z) ** 2)
     assert_close(jvp(slope, [Z], [W])[1], jvp(lambda z: 4 * z * ops.abs(z) ** 2, [Z], [W])[1])
+
+
+def test_hooks_of_variables_and_values_see_gradients_in_the_convention():
+    seen, z = [], Variable(Z)
+    z.register_hook(seen.append)
+    y = z * W
+    y.register_hook(lambda g: seen.append(g) or 1j * g)
+    back(ops.sum(ops.abs(y) ** 2))
+    assert_close(seen[0], 2 * Z * W)
+    assert_close(seen[1], 2j * Z * W * np.conj(W))
+    assert_close(z.grad, seen[1])
+
+
+def test_a_norm_of_complex_arrays_is_that_of_both_parts(differentiate):
+    for norm in (np.linalg.norm, np.linalg.vector_norm):
+        value, pullback = differentiate(norm, Z)
+        assert_close(value, np.linalg.norm(Z))
+        assert_close(pullback(1.0)[0], Z / np.linalg.norm(Z))
 
 
 # -- kinks, and what is not defined ------------------------------------------------------------

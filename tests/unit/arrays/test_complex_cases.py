@@ -36,6 +36,7 @@ UNARY = {
     "cos": (-2.0, 2.0),
     "cosh": (-2.0, 2.0),
     "exp": (-2.0, 2.0),
+    "exp2": (-2.0, 2.0),
     "expm1": (-2.0, 2.0),
     "imag": (-2.0, 2.0),
     "log": (0.2, 2.0),
@@ -69,6 +70,9 @@ PRODUCTS = {
     "matmul": (lambda n, x, y: n.matmul(x, y), (2, 3), (3, 4)),
     "matmul of a batch": (lambda n, x, y: n.matmul(x, y), (1, 2, 2), (3, 2, 1)),
     "tensordot": (lambda n, x, y: n.tensordot(x, y, axes=1), (1, 3), (3, 2)),
+    "kron": (lambda n, x, y: n.kron(x, y), (3, 3), (2, 2)),
+    "einsum": (lambda n, x, y: n.einsum("ij,jk->ik", x, y), (2, 3), (3, 4)),
+    "einsum with a sum": (lambda n, x, y: n.einsum("ij,k", x, y), (3, 2), (3,)),
 }
 REDUCTIONS = {
     f"{name} axis={axis} keepdims={keepdims}": (
@@ -87,6 +91,9 @@ STRUCTURAL = {
     "where": lambda n, x: n.where(np.arange(3) > 0, x, 1j),
     "roll": lambda n, x: n.roll(x, 1, axis=1),
     "cumsum": lambda n, x: n.cumsum(x, axis=1),
+    "pad": lambda n, x: n.pad(x, 1, "constant"),
+    "tile": lambda n, x: n.tile(x, (2, 2)),
+    "diagonal": lambda n, x: n.diag(x),
 }
 
 

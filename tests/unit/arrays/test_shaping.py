@@ -182,6 +182,14 @@ def test_what_is_made_like_an_array_is_a_constant(f, expected, engine):
     np.testing.assert_array_equal(gradient, np.broadcast_to(expected, X.shape))
 
 
+def test_full_like_is_differentiable_by_its_number(engine):
+    gradient = engine.grad(lambda x: ops.sum(ops.full_like(X, x) * X))(2.0)
+    np.testing.assert_allclose(gradient, X.sum(), rtol=1e-15)
+    summed = engine.grad(lambda x: ops.sum(np.full_like(x, x[0] * 3)))(np.ones(4, np.float32))
+    assert summed.dtype == np.float32
+    np.testing.assert_array_equal(summed, [12.0, 0.0, 0.0, 0.0])
+
+
 def test_arange_and_asarray_make_plain_arrays():
     np.testing.assert_array_equal(ops.arange(3), [0, 1, 2])
     np.testing.assert_array_equal(ops.asarray([1, 2], np.float32), np.array([1, 2], np.float32))
