@@ -12,7 +12,7 @@ from optshare_arrays import numpy_products as numpy_products
 from optshare_arrays import numpy_shapes as numpy_shapes
 from optshare_arrays.custom import primitive
 from optshare_arrays.differentiation import checked_seed, detacher, own, settled, vjp
-from optshare_arrays.graph import Leaf, Node, Scope, next_level
+from optshare_arrays.graph import Leaf, Node, Scope, hooks_of, leaf_node, next_level
 from optshare_arrays.hooks import Handle, Hooks
 from optshare_arrays.namespace import ops
 from optshare_arrays.parts import turned
@@ -45,6 +45,8 @@ __all__ = [
     "detacher",
     "grad",
     "gradient",
+    "hooks_of",
+    "leaf_node",
     "next_level",
     "ops",
     "own",

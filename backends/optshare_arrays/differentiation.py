@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from optshare.extend import DifferentiationError, Pullback, current_overlay
 from optshare_arrays.broadcasting import fitted
-from optshare_arrays.graph import Scope, next_level
+from optshare_arrays.graph import PLAN, Scope, next_level
 from optshare_arrays.parts import is_complex, turned
 from optshare_arrays.primitives import Traceable, plain
 from optshare_arrays.untyped import np
@@ -19,7 +19,7 @@ def vjp(scope: Scope, fn: Callable[..., Any], *arrays: Any, free: bool) -> tuple
     A cotangent of a complex array is dL/da + i dL/db, for a real L and an array a + ib.
     """
     leaves = [scope.leaf(array) for array in arrays]
-    nodes = [leaf.node for leaf in leaves]
+    places = [leaf.node[PLAN] for leaf in leaves]
     try:
         output = fn(*leaves)
     finally:
@@ -35,7 +35,7 @@ def vjp(scope: Scope, fn: Callable[..., Any], *arrays: Any, free: bool) -> tuple
     def pullback(g: Any) -> Sequence[Any]:
         seed = checked_seed(g, output.value)
         found = scope.pull(output, seed, free=free)
-        return own([found.get(node) for node in nodes], arrays, seed)
+        return own([found.get(place) for place in places], arrays, seed)
 
     return settled(output.value, arrays), pullback
 

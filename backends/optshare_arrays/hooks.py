@@ -88,5 +88,4 @@ def hooked(plan: Plan) -> tuple[Plan, Hooks]:
     if isinstance(plan.pull, _HookedPull):
         return plan, plan.pull.hooks
     pull = _HookedPull(plan)
-    same = plan.places, plan.vjps, plan.keeps_answer, plan.dropped
-    return Plan(pull, *same), pull.hooks
+    return plan.pulled_by(pull), pull.hooks

@@ -67,7 +67,7 @@ class Plan:
         self,
         pull: Function | None,
         places: tuple[int, ...],
-        vjps: tuple[VJP, ...],
+        vjps: tuple[Function, ...],
         keeps_answer: bool,
         dropped: tuple[int, ...],
     ) -> None:
@@ -77,6 +77,10 @@ class Plan:
         self.keeps_answer = keeps_answer
         self.dropped = dropped
         """The places of the arguments that no VJP mentions."""
+
+    def pulled_by(self, pull: Function) -> Plan:
+        """The same plan with another `pull`."""
+        return Plan(pull, self.places, self.vjps, self.keeps_answer, self.dropped)
 
 
 class Primitive:
@@ -94,7 +98,7 @@ class Primitive:
     """`pull(places, g, ans, args, kwargs)` gives all cotangents at once, in place of the VJPs."""
 
     def __init__(self, forward: Forward, vjps: Sequence[VJP | None] = (), name: str = "") -> None:
-        self.forward = forward
+        self.forward: Function = forward
         self.vjps = tuple(vjps)
         self.name = name or forward.__name__
         self.__doc__ = forward.__doc__

@@ -16,7 +16,6 @@ from optshare.extend import (
 )
 from optshare_arrays import elementwise, indexing, parts, products, reductions, shaping
 from optshare_arrays.broadcasting import cast
-from optshare_arrays.graph import record_pair
 from optshare_arrays.primitives import BY_NUMPY, BY_OPERATOR, Primitive, Traceable, plain
 from optshare_arrays.shaping import as_array
 from optshare_arrays.untyped import np, op
@@ -273,12 +272,12 @@ def _recorded(
 
     def operator(self: Tracked, other: Any) -> Any:
         if type(other) in _DIRECT or isinstance(other, Traceable):
-            return record_pair(ours, self, other)
+            return self.scope.record_pair(ours, self, other)
         return self._operate(function, self, other)  # pyright: ignore[reportPrivateUsage] # its own
 
     def reflected(self: Tracked, other: Any) -> Any:
         if type(other) in _DIRECT:
-            return record_pair(ours, other, self)
+            return self.scope.record_pair(ours, other, self)
         return self._operate(function, other, self)  # pyright: ignore[reportPrivateUsage] # its own
 
     return operator, reflected

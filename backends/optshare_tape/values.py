@@ -11,7 +11,15 @@ from optshare.extend import (
     Parameter,
     StaleRecordError,
 )
-from optshare_arrays import Handle, Leaf, Scope, Tracked, plain
+from optshare_arrays import (
+    Handle,
+    Leaf,
+    Scope,
+    Tracked,
+    hooks_of,
+    leaf_node,
+    plain,
+)
 
 
 class Value(Tracked):
@@ -41,7 +49,7 @@ class Value(Tracked):
         array([20., 40.])
         """
         require_open(self)
-        return self.node.hook().register(hook)
+        return hooks_of(self.node).register(hook)
 
     def detach(self) -> Any:
         """A copy of the plain array: a constant.
@@ -64,8 +72,8 @@ class ParameterLeaf(Leaf):
 
     __slots__ = ("key", "version")
 
-    def __init__(self, value: Any, key: Parameter) -> None:
-        super().__init__(value)
+    def __init__(self, key: Parameter) -> None:
+        super().__init__()
         self.key = key
         self.version = key.version
 
@@ -80,7 +88,7 @@ class ParameterLeaf(Leaf):
 
 def leaf_of(parameter: Parameter, value: Any, scope: Scope) -> Value:
     """A Parameter's value, tracked."""
-    return Value(value, scope, ParameterLeaf(value, parameter))
+    return Value(value, scope, leaf_node(ParameterLeaf(parameter), value))
 
 
 def require_tracked(y: Any) -> Value:

@@ -22,7 +22,7 @@ from optshare.extend import (
 from optshare_arrays import Primitive, Scope, namespace, neural, plain, reductions, vjp
 from optshare_arrays.broadcasting import fitted
 from optshare_arrays.elementwise import add, exp, maximum, minimum, multiply
-from optshare_arrays.graph import recorded
+from optshare_arrays.graph import SEQUENCE, Leaf, recorded
 from optshare_functional.backend import FunctionalBackend
 from optshare_functional.trace import Tracer
 
@@ -101,28 +101,34 @@ class Joint(Scope):
     def record(self, primitive: Any, args: Any, kwargs: Any) -> Any:
         return super().record(self.instead.get(primitive, primitive), args, kwargs)
 
-    @staticmethod
-    def pulled(node: Any, plan: Any, g: Any) -> Any:
-        if plan.pull is not None:
-            return plan.pull(plan.places, g, node.answer, node.inputs, node.kwargs)
-        return [vjp(g, node.answer, *node.inputs, **node.kwargs) for vjp in plan.vjps]
+    def record_pair(self, primitive: Any, x: Any, y: Any) -> Any:
+        return self.record(primitive, (x, y), {})
 
     def pull(self, output: Any, seed: Any, *, free: bool, again: bool = False) -> dict[Any, Any]:
         nodes, leaves = recorded(output.node), {}
-        found: dict[int, Any] = {output.node.sequence: seed}
+        found: dict[int, Any] = {output.node[SEQUENCE]: seed}
         for sequence in sorted(nodes, reverse=True):
             if sequence not in found:
                 continue
-            node, g = nodes[sequence], found.pop(sequence)
-            if node.plan is None:
-                leaves[node] = g
+            g = found.pop(sequence)
+            _, _, _, plan, parents, inputs, kwargs, answer = nodes[sequence]
+            if isinstance(plan, Leaf):
+                leaves[plan] = g
                 continue
-            pulled = self.pulled(node, node.plan, g)
-            for parent, each in zip(node.parents, pulled, strict=True):
+            pull = plan.pull or one_by_one(plan)
+            pulled = pull(plan.places, g, answer, inputs, kwargs)
+            for (key, shape, dtype, *_), each in zip(parents, pulled, strict=True):
                 if each is not None:
-                    key, each = parent.sequence, fitted(each, parent.shape, parent.dtype)
+                    each = fitted(each, shape, dtype)
                     found[key] = self.join(found[key], each) if key in found else each
         return leaves
+
+
+def one_by_one(plan: Any) -> Callable[..., list[Any]]:
+    def pull(places: Any, g: Any, answer: Any, inputs: Any, kwargs: Any) -> list[Any]:
+        return [vjp(g, answer, *inputs, **kwargs) for vjp in plan.vjps]
+
+    return pull
 
 
 class Sound(FunctionalBackend):

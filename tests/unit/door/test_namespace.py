@@ -37,7 +37,7 @@ FORMULAS = {
 
 
 def test_every_fallback_has_a_formula_here():
-    assert set(FORMULAS) == set(fallbacks.NEURAL)
+    assert set(FORMULAS) == set(fallbacks.NEURAL) - {"cross_entropy"}  # in test_classification.py
     named = {"stop_gradient", "is_concrete", "logsumexp", "square"}
     assert set(fallbacks.CORE) - set(ARRANGING) == named  # the others: test_arranging.py
     assert set(fallbacks.RANDOM) == {"bernoulli"}
