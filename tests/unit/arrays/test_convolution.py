@@ -224,6 +224,18 @@ def test_mixed_dtypes_promote_and_each_gradient_has_its_own(nn, engine):
     assert (g.dtype, h.dtype) == (np.float64, np.float32)
 
 
+@pytest.mark.parametrize("name", ["conv", "conv_transpose"])
+def test_complex_gradients_are_torchs(name, nn, engine):
+    parts = drawn((2, 2, 5), (2, 2, 5), (2, 2, 3), (2, 2, 3))
+    x, w = parts[0] + 1j * parts[1], parts[2] + 1j * parts[3]
+    f = getattr(nn, name)
+    found = engine.gradient(lambda x, w: ops.sum(ops.abs(f(x, w)) ** 2), x, w)
+    theirs = [torch.from_numpy(each).requires_grad_() for each in (x, w)]
+    (torchs(name, 1)(*theirs).abs() ** 2).sum().backward()
+    for got, want in zip(found, theirs, strict=True):
+        np.testing.assert_allclose(got, want.grad.numpy(), rtol=1e-12, atol=1e-12)
+
+
 def test_integers_are_convolved_exactly(nn):
     x, w = np.arange(10).reshape(1, 1, 10), np.array([[[1, 2]]])
     assert nn.conv(x, w).tolist() == [[[3 * i + 2 for i in range(9)]]]
