@@ -10,6 +10,7 @@ from optshare_arrays import in_place as in_place
 from optshare_arrays import numpy_elementwise as numpy_elementwise
 from optshare_arrays import numpy_products as numpy_products
 from optshare_arrays import numpy_shapes as numpy_shapes
+from optshare_arrays.backend import ArraysBackend
 from optshare_arrays.broadcasting import require_real
 from optshare_arrays.differentiation import checked_seed, detacher, own, settled, vjp
 from optshare_arrays.graph import Leaf, Node, Scope, next_level
@@ -20,6 +21,7 @@ from optshare_arrays.tracked import Tracked
 from optshare_arrays.transforms import grad, gradient, value_and_grad
 
 __all__ = [
+    "ArraysBackend",
     "Leaf",
     "Node",
     "Primitive",

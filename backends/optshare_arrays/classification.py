@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from optshare_arrays.devices import beside
 from optshare_arrays.elementwise import exp
 from optshare_arrays.neural import log_softmax
 from optshare_arrays.primitives import Primitive, Traceable, plain
@@ -14,12 +15,12 @@ from optshare_arrays.untyped import np
 
 def _rows(labels: Any, classes: int) -> Any:
     """Where each label stands among all scores, flattened."""
-    return np.arange(0, labels.size * classes, classes) + labels.ravel()
+    return beside(np.arange(0, labels.size * classes, classes), labels) + labels.ravel()
 
 
 def _normalized(scores: Any, labels: Any) -> tuple[Any, Any]:
     """The losses, and the softmax of the scores."""
-    scores = np.ascontiguousarray(scores)
+    scores = scores if scores.flags.c_contiguous else scores.copy()
     shifted = scores - scores.max(axis=-1, keepdims=True)
     picked = shifted.ravel()[_rows(labels, scores.shape[-1])].reshape(labels.shape)
     share = np.exp(shifted, out=shifted)
@@ -30,8 +31,9 @@ def _normalized(scores: Any, labels: Any) -> tuple[Any, Any]:
 
 def _composed(g: Any, scores: Any, labels: Any) -> Any:
     """The cotangent of the scores, in differentiable operations."""
-    target = np.zeros_like(plain(scores))
-    target.ravel()[_rows(labels, target.shape[-1])] = 1
+    target = np.zeros_like(plain(scores), shape=(scores.size,))
+    target[_rows(labels, scores.shape[-1])] = 1
+    target = target.reshape(scores.shape)
     return expand_dims(g, -1) * (exp(log_softmax(scores)) - target)
 
 

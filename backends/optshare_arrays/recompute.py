@@ -13,6 +13,7 @@ from optshare.extend import (
     Pullback,
     current_overlay,
 )
+from optshare_arrays.devices import is_on_device
 from optshare_arrays.primitives import Primitive, Traceable, plain
 from optshare_arrays.untyped import np
 
@@ -80,7 +81,8 @@ def _by_hand(
 
 def _apart(cotangent: Any) -> Any:
     """A cotangent that shares no memory with what the author's function kept."""
-    return cotangent.copy() if isinstance(cotangent, np.ndarray) else cotangent
+    kept = isinstance(cotangent, np.ndarray) or is_on_device(cotangent)
+    return cotangent.copy() if kept else cotangent
 
 
 class _Logged(Overlay):

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from optshare.extend import BaseBackend, Namespace, Overlay, Pullback
-from optshare_arrays import Scope, detacher
-from optshare_arrays import ops as array_functions
+from optshare.extend import Overlay, Pullback
+from optshare_arrays import ArraysBackend, Scope
 from optshare_arrays import vjp as _vjp
 from optshare_tape import variable
 from optshare_tape.values import Value
@@ -18,19 +17,14 @@ def vjp(fn: Callable[..., Any], *arrays: Any) -> tuple[Any, Pullback]:
     return _vjp(Scope(Value), fn, *arrays, free=True)
 
 
-class TapeBackend(BaseBackend):
+class TapeBackend(ArraysBackend):
     """Flux's style: tracked values that link to their inputs."""
 
     name = "tape"
-    ops: Namespace = array_functions
 
     def vjp(self, fn: Callable[..., Any], *arrays: Any) -> tuple[Any, Pullback]:
         """The value of `fn(*arrays)` and its pullback."""
         return vjp(fn, *arrays)
-
-    def detacher(self) -> Callable[[Any], Any]:
-        """A function that strips from a value what is tracked from now on."""
-        return detacher()
 
     def record(self) -> Overlay:
         """A context in which Parameters are tracked."""
