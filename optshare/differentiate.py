@@ -7,7 +7,7 @@ from typing import Any
 
 from optshare import registry
 from optshare.backend import Backend
-from optshare.narrowing import is_container, members
+from optshare.narrowing import is_structure, members
 from optshare.overlay import Overlay
 from optshare.parameter import Box, is_array
 from optshare.selection import Selection
@@ -77,7 +77,7 @@ def backend_for(keys: Sequence[Any], args: Sequence[Any]) -> Backend:
 
 def _kinds(args: Sequence[Any]) -> Iterator[type]:
     for each in args:
-        if is_container(each):
+        if is_structure(each):
             yield from _kinds(members(each))
         elif not isinstance(each, Box) and is_array(each):
             yield type(each)

@@ -19,7 +19,7 @@ def namespace_of(*arrays: Any) -> Namespace:
     >>> namespace_of(np.ones(2)).exp(np.zeros(2))
     array([1., 1.])
     """
-    if len(arrays) == 1 and (sole := registry.sole.get(arrays[0].__class__)) is not None:
+    if len(arrays) == 1 and (sole := registry.sole(arrays[0].__class__)) is not None:
         return sole.ops
     kinds = tuple(_kinds(arrays))
     if not kinds and arrays and not isinstance(arrays[0], int | float | complex):
@@ -69,7 +69,7 @@ class _Dispatching:
 def _forward(path: tuple[str, ...]) -> Function:
     def call(*args: Any, **kwargs: Any) -> Any:
         alone = len(args) == 1 and not kwargs
-        backend = registry.sole.get(args[0].__class__) if alone else None
+        backend = registry.sole(args[0].__class__) if alone else None
         if backend is None:
             backend = registry.resolve(tuple(_kinds((*args, *kwargs.values()))))
         found: Any = backend.ops

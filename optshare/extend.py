@@ -22,6 +22,7 @@ from optshare.boxes import Boxes, NativeParameter
 from optshare.errors import (
     CapabilityError,
     DifferentiationError,
+    EmptyModelError,
     EscapedValueError,
     FreedRecordError,
     ImplicitUnwrapError,
@@ -39,12 +40,14 @@ from optshare.lazy import lazy_exports
 from optshare.namespace.completed import complete
 from optshare.namespace.fallbacks import host_bernoulli
 from optshare.namespace.protocol import NN, Namespace, Random
+from optshare.namespace.recurrent import require_recurrent
 from optshare.operators import Operators
 from optshare.overlay import Overlay, Suspended
 from optshare.overlay import current as current_overlay
 from optshare.parameter import Box, Buffer, Parameter, floating, is_array, is_floating
 from optshare.selection import Selection
 from optshare.slots import HeldSlot
+from optshare.structure import beside, flat, mapped
 from optshare.tree import leaves, params
 
 __all__ = [
@@ -58,6 +61,7 @@ __all__ = [
     "Capabilities",
     "CapabilityError",
     "DifferentiationError",
+    "EmptyModelError",
     "EscapedValueError",
     "FreedRecordError",
     "Gradients",
@@ -79,8 +83,10 @@ __all__ = [
     "StaleRecordError",
     "Suspended",
     "UnreachedParametersError",
+    "beside",
     "complete",
     "current_overlay",
+    "flat",
     "floating",
     "hookimpl",
     "host_bernoulli",
@@ -88,6 +94,8 @@ __all__ = [
     "is_floating",
     "lazy_exports",
     "leaves",
+    "mapped",
     "params",
+    "require_recurrent",
     "require_scalar",
 ]

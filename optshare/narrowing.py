@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from dataclasses import fields, is_dataclass
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -27,25 +28,50 @@ def is_container(thing: Any) -> TypeGuard[list[Any] | tuple[Any, ...] | dict[Any
     return isinstance(thing, list | tuple | dict)
 
 
-def members(container: list[Any] | tuple[Any, ...] | dict[Any, Any]) -> list[Any]:
-    """What a plain container holds, in order.
+def is_structure(thing: Any) -> bool:
+    """Whether something is a plain list, tuple or dict, or an instance of a dataclass.
+
+    One that can be called is a model, not a container of its fields.
+
+    >>> is_structure([1]), is_structure(range(3))
+    (True, False)
+    """
+    record = is_dataclass(thing) and not isinstance(thing, type) and not callable(thing)
+    return record or is_container(thing)
+
+
+def members(structure: Any) -> list[Any]:
+    """What a plain container or a dataclass holds, in order.
 
     >>> members({"a": 1, "b": 2})
     [1, 2]
     """
-    return list(container.values() if isinstance(container, Mapping) else container)
+    if is_dataclass(structure):
+        return [getattr(structure, each.name) for each in fields(structure)]
+    return list(structure.values() if is_dict(structure) else structure)
 
 
-def like(container: Any, members: list[Any]) -> Any:
-    """A container of the same kind, and the same names, with other members.
+def like(structure: Any, members: list[Any]) -> Any:
+    """A structure of the same kind, and the same names, with other members.
+
+    Of a dataclass it is a copy, whose `__init__` and `__post_init__` are not called.
 
     >>> like({"a": 1, "b": 2}, [3, 4])
     {'a': 3, 'b': 4}
     """
-    if is_dict(container):
-        return dict(zip(container, members, strict=True))
-    kind: Any = container.__class__
+    if is_dict(structure):
+        return dict(zip(structure, members, strict=True))
+    if is_dataclass(structure):
+        return _copied(structure, members)
+    kind: Any = structure.__class__
     return kind(*members) if hasattr(kind, "_fields") else kind(members)  # a named tuple's
+
+
+def _copied(record: Any, members: list[Any]) -> Any:
+    twin = copy.copy(record)
+    for each, member in zip(fields(record), members, strict=True):
+        object.__setattr__(twin, each.name, member)  # it may be frozen
+    return twin
 
 
 def is_numpy(thing: Any) -> TypeGuard[np.ndarray[Any, Any]]:

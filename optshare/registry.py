@@ -52,8 +52,7 @@ class Registry:
         self._claims: dict[type, tuple[str, ...]] = {}
         self._natives: dict[type, tuple[str, ...]] = {}
         self._resolved: dict[tuple[str | None, tuple[type, ...]], Backend] = {}
-        self.sole: dict[type, Backend] = {}
-        """The backends of types that nobody else claims, as far as they were asked for."""
+        self._sole: dict[type, Backend] = {}
         self._chosen: Choice | None = None
         self._named: str | None = None
         self._asked = False
@@ -92,7 +91,7 @@ class Registry:
         self._claims.clear()
         self._natives.clear()
         self._resolved.clear()
-        self.sole.clear()
+        self._sole.clear()
 
     def load(self, name: str) -> Backend:
         """The backend of a name, loaded once.
@@ -188,8 +187,12 @@ class Registry:
         if found is None:
             found = self._resolved[key] = self._resolve(*key)
             if len(key[1]) == 1 and len(self.claimants(key[1][0])) == 1:
-                self.sole[key[1][0]] = found
+                self._sole[key[1][0]] = found
         return found
+
+    def sole(self, kind: type[Any]) -> Backend | None:
+        """The backend of a type that nobody else claims, if it was resolved before."""
+        return self._sole.get(kind)
 
     def _resolve(self, preferred: str | None, kinds: tuple[type, ...]) -> Backend:
         names = [

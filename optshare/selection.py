@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, is_dataclass
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -10,9 +11,10 @@ import numpy as np
 from optshare.errors import EmptyModelError, UnregisteredParameterError
 from optshare.foreign import foreign, is_native
 from optshare.gradients import Gradients, added
-from optshare.narrowing import is_container, is_host, is_numpy, is_sequence, like, members
+from optshare.narrowing import is_host, is_numpy, is_sequence, is_structure, like, members
 from optshare.parameter import Parameter, floating, is_array, is_floating
 from optshare.slots import HeldSlot, Slot
+from optshare.structure import matched
 from optshare.tree import children, grouped, joined, keyed
 
 Lookup = Callable[[Parameter], Any]
@@ -35,6 +37,10 @@ class Part(Protocol):
         """The keys in it, each with its path and the object by which the caller knows it."""
         ...
 
+    def places(self, other: Any) -> Iterator[tuple[Parameter, Any]]:
+        """The keys in it, each with what stands in its place in something of the same form."""
+        ...
+
 
 class _Constant:
     """A piece that is passed on as it is and has no gradient."""
@@ -51,11 +57,15 @@ class _Constant:
     def entries(self) -> Iterator[Key]:
         return iter(())
 
+    def places(self, other: Any) -> Iterator[tuple[Parameter, Any]]:
+        return ((key, other) for _, key, _ in self.entries())
 
-class _Array:
+
+class _Array(_Constant):
     """An array, or Python numbers, in a slot that the engine reads."""
 
     def __init__(self, array: Any) -> None:
+        super().__init__(array)
         number = not is_array(array) or isinstance(array, np.generic)
         self._slot = Slot(floating(array) if number or is_numpy(array) else array)
         self._known_as: Any = self._slot if number else array
@@ -91,9 +101,14 @@ class _Model(_Constant):
     def entries(self) -> Iterator[Key]:
         return iter(_boxes(self._thing))
 
+    def places(self, other: Any) -> Iterator[tuple[Parameter, Any]]:
+        keys = [key for _, key, _ in self.entries()]
+        others = list(other) if isinstance(other, Gradients) else other
+        return zip(keys, matched(keys, others), strict=True)
+
 
 class _Container:
-    """A dict, list or tuple of pieces."""
+    """A dict, list, tuple or dataclass of pieces."""
 
     def __init__(self, container: Any, integers: bool) -> None:
         self._container = container
@@ -106,9 +121,19 @@ class _Container:
         return like(self._container, [part.gradient(lookup) for part in self._parts])
 
     def entries(self) -> Iterator[Key]:
-        for (name, _), part in zip(children(self._container), self._parts, strict=True):
+        for name, part in zip(_names(self._container), self._parts, strict=True):
             for path, key, known_as in part.entries():
                 yield joined(name, path), key, known_as
+
+    def places(self, other: Any) -> Iterator[tuple[Parameter, Any]]:
+        for part, each in zip(self._parts, matched(self._container, other), strict=True):
+            yield from part.places(each)
+
+
+def _names(container: Any) -> list[str]:
+    if is_dataclass(container):
+        return [each.name for each in fields(container)]
+    return [name for name, _ in children(container)]
 
 
 class _Native(_Constant):
@@ -121,20 +146,20 @@ class _Native(_Constant):
         return iter(_boxes(self._thing))
 
 
-class _Tree:
+class _Tree(_Constant):
     """A framework's immutable model: the function gets one made of what the engine reads."""
 
     def __init__(self, tree: Any) -> None:
-        self._tree = tree
+        super().__init__(tree)
         self._slots = dict(keyed(tree))
 
     def value(self) -> Any:
         values = {path: slot.value for path, slot in self._slots.items()}
-        return foreign().rebuilt(self._tree, values)
+        return foreign().rebuilt(self._thing, values)
 
     def gradient(self, lookup: Lookup) -> Any:
         found = {path: lookup(slot) for path, slot in self._slots.items()}
-        return foreign().rebuilt(self._tree, found, keep=False)
+        return foreign().rebuilt(self._thing, found, keep=False)
 
     def entries(self) -> Iterator[Key]:
         return ((path, slot, slot.stored) for path, slot in self._slots.items())
@@ -159,7 +184,7 @@ def _part(thing: Any, integers: bool = True) -> Part:
         return _Array(thing) if integers or not _is_whole(thing) else _Constant(thing)
     if is_array(thing):
         return _Constant(thing)
-    if is_container(thing):
+    if is_structure(thing):
         return _Container(thing, integers)
     return _Model(thing)
 
@@ -231,6 +256,19 @@ class Selection:
         """The arguments to call the function with, inside the differentiation."""
         return tuple(part.value() for part in self._parts)
 
+    def places(self, others: Sequence[Any]) -> list[Any]:
+        """What stands in the place of each key, in values laid out like the arguments.
+
+        Raises:
+            DifferentiationError: they are laid out otherwise.
+        """
+        found = {
+            id(key): each
+            for part, other in zip(self._parts, matched(self._parts, others), strict=True)
+            for key, each in part.places(other)
+        }
+        return [found[id(key)] for key in self.keys]
+
     def result(self, gradients: Sequence[Any]) -> Any:
         """A tuple parallel to the arguments, or `Gradients` where `wrt` was given."""
         found = {id(key): each for key, each in zip(self.keys, gradients, strict=True)}
@@ -261,7 +299,8 @@ def _named(wrt: Any, count: int) -> list[Any]:
             raise UnregisteredParameterError(f"wrt names {each}; give a position, such as 0")
         if isinstance(each, int) and not 0 <= each < count:
             raise UnregisteredParameterError(
-                f"wrt names argument {each}; the call has {count}, counted from 0"
+                f"asked to differentiate for argument {each}; of positional arguments "
+                f"the call has {count}, counted from 0"
             )
     return named
 

@@ -12,16 +12,29 @@ from optshare_arrays import numpy_products as numpy_products
 from optshare_arrays import numpy_shapes as numpy_shapes
 from optshare_arrays.backend import ArraysBackend
 from optshare_arrays.broadcasting import require_real
+from optshare_arrays.custom import primitive
 from optshare_arrays.differentiation import checked_seed, detacher, own, settled, vjp
-from optshare_arrays.graph import Leaf, Node, Scope, next_level
+from optshare_arrays.graph import Leaf, Node, Scope, hooks_of, leaf_node, next_level
+from optshare_arrays.hooks import Handle, Hooks
 from optshare_arrays.namespace import ops
-from optshare_arrays.primitives import Primitive, Traceable, plain, primitive, unboxed
+from optshare_arrays.primitives import Primitive, Traceable, plain, unboxed
 from optshare_arrays.recompute import checkpoint, custom_vjp
 from optshare_arrays.tracked import Tracked
-from optshare_arrays.transforms import grad, gradient, value_and_grad
+from optshare_arrays.transforms import (
+    Auxiliary,
+    Chosen,
+    grad,
+    gradient,
+    positions,
+    value_and_grad,
+)
 
 __all__ = [
     "ArraysBackend",
+    "Auxiliary",
+    "Chosen",
+    "Handle",
+    "Hooks",
     "Leaf",
     "Node",
     "Primitive",
@@ -34,10 +47,13 @@ __all__ = [
     "detacher",
     "grad",
     "gradient",
+    "hooks_of",
+    "leaf_node",
     "next_level",
     "ops",
     "own",
     "plain",
+    "positions",
     "primitive",
     "require_real",
     "settled",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from optshare.extend import CapabilityError
+from optshare.extend import CapabilityError, DifferentiationError
 from optshare_arrays.primitives import Primitive
 from optshare_arrays.untyped import np
 
@@ -65,11 +65,24 @@ def cast(x: Any, dtype: Any) -> Any:
 def fitted(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     """A cotangent in the shape and dtype of the argument that was broadcast."""
     if g.shape != shape:
-        g = sum_to(g, shape)
+        g = sum_to(_broadcast_of(g, shape), shape)
     if g.dtype == dtype:
         return g
     require_real(g)
     return cast(g, dtype)
+
+
+def _broadcast_of(g: Any, shape: tuple[int, ...]) -> Any:
+    """g, if its shape is what an argument's shape can be broadcast to."""
+    mine = g.shape[len(g.shape) - len(shape) :] if len(g.shape) >= len(shape) else ()
+    if len(mine) == len(shape) and all(
+        size in (1, each) for size, each in zip(shape, mine, strict=True)
+    ):
+        return g
+    raise DifferentiationError(
+        f"a VJP gave a cotangent of shape {g.shape} for an argument of shape {shape}; "
+        f"give one of the argument's shape, or of what it was broadcast to"
+    )
 
 
 def require_real(x: Any) -> Any:

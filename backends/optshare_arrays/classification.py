@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
+from optshare.extend import Namespace, complete
 from optshare_arrays.devices import beside
-from optshare_arrays.elementwise import exp
+from optshare_arrays.fused import Fused
+from optshare_arrays.indexing import take_along_axis
 from optshare_arrays.neural import log_softmax
-from optshare_arrays.primitives import Primitive, Traceable, plain
-from optshare_arrays.shaping import expand_dims
+from optshare_arrays.primitives import plain, unboxed
+from optshare_arrays.shaping import squeeze
 from optshare_arrays.untyped import np
+
+_composed: Namespace = complete(
+    SimpleNamespace(take_along_axis=take_along_axis, squeeze=squeeze, asarray=plain),
+    nn=SimpleNamespace(log_softmax=log_softmax),
+)
+"""The functions that the definition is composed of."""
 
 
 def _rows(labels: Any, classes: int) -> Any:
@@ -18,7 +27,7 @@ def _rows(labels: Any, classes: int) -> Any:
     return beside(np.arange(0, labels.size * classes, classes), labels) + labels.ravel()
 
 
-def _normalized(scores: Any, labels: Any) -> tuple[Any, Any]:
+def _run(scores: Any, labels: Any) -> tuple[Any, Any]:
     """The losses, and the softmax of the scores."""
     scores = scores if scores.flags.c_contiguous else scores.copy()
     shifted = scores - scores.max(axis=-1, keepdims=True)
@@ -29,49 +38,16 @@ def _normalized(scores: Any, labels: Any) -> tuple[Any, Any]:
     return np.log(total) - picked, share
 
 
-def _composed(g: Any, scores: Any, labels: Any) -> Any:
-    """The cotangent of the scores, in differentiable operations."""
-    target = np.zeros_like(plain(scores), shape=(scores.size,))
-    target[_rows(labels, scores.shape[-1])] = 1
-    target = target.reshape(scores.shape)
-    return expand_dims(g, -1) * (exp(log_softmax(scores)) - target)
-
-
-def _pull(
-    places: Sequence[int],
-    g: Any,
-    losses: Any,
-    args: Sequence[Any],
-    kwargs: dict[str, Any],
-) -> Sequence[Any]:
-    scores, labels = args
-    if "saved" not in kwargs or isinstance(g, Traceable) or isinstance(scores, Traceable):
-        return [_composed(g, scores, labels)]
-    share = kwargs["saved"]
+def _backward(places: Sequence[int], g: Any, share: Any, scores: Any, labels: Any) -> list[Any]:
+    """(softmax - 1 at the label) * g."""
     pulled = np.multiply(share, g[..., None], out=np.empty_like(share))
     pulled.ravel()[_rows(labels, scores.shape[-1])] -= g.ravel()
     return [pulled]
 
 
-class _CrossEntropy(Primitive):
-    """The negative logarithm of the softmax of the scores at each label."""
-
-    saves = True
-
-    def __init__(self) -> None:
-        super().__init__(
-            lambda scores, labels: _normalized(scores, labels)[0], name="cross_entropy"
-        )
-        self.pull = _pull
-
-    def run(self, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        """The losses, and the softmax."""
-        return _normalized(*args)
-
-
-_cross_entropy = _CrossEntropy()
+_cross_entropy = Fused(_composed.nn.cross_entropy, _run, _backward, name="cross_entropy")
 
 
 def cross_entropy(scores: Any, labels: Any) -> Any:
     """The negative logarithm of the softmax of the scores at each label, one for each label."""
-    return _cross_entropy(scores, plain(labels))
+    return _cross_entropy(unboxed(scores), plain(labels))

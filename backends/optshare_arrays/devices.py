@@ -51,8 +51,10 @@ def beside(x: Any, *others: Any) -> Any:
 
 
 def zeros(like: Any, shape: tuple[int, ...]) -> Any:
-    """Zeros in the memory and the dtype of an array; CuPy takes `shape=()` for no shape."""
-    return np.zeros_like(like, shape=shape) if shape else np.zeros_like(like.sum())
+    """Zeros by rows, beside an array and of its dtype; CuPy takes `shape=()` for no shape."""
+    if not shape and is_on_device(like):
+        return np.zeros_like(like.sum())
+    return np.zeros_like(like, shape=shape, order="C")
 
 
 def add_at(out: Any, index: Any, values: Any) -> None:

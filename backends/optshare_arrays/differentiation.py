@@ -8,7 +8,7 @@ from typing import Any, cast
 from optshare.extend import DifferentiationError, Pullback, current_overlay
 from optshare_arrays.broadcasting import fitted, require_real
 from optshare_arrays.devices import converted, is_on_device
-from optshare_arrays.graph import Scope, next_level
+from optshare_arrays.graph import PLAN, Scope, next_level
 from optshare_arrays.primitives import Traceable, plain
 from optshare_arrays.untyped import np
 
@@ -16,7 +16,7 @@ from optshare_arrays.untyped import np
 def vjp(scope: Scope, fn: Callable[..., Any], *arrays: Any, free: bool) -> tuple[Any, Pullback]:
     """The value of `fn(*arrays)` and its pullback, which can be called once if it frees."""
     leaves = [scope.leaf(require_real(array)) for array in arrays]
-    nodes = [leaf.node for leaf in leaves]
+    places = [leaf.node[PLAN] for leaf in leaves]
     try:
         output = fn(*leaves)
     finally:
@@ -32,7 +32,7 @@ def vjp(scope: Scope, fn: Callable[..., Any], *arrays: Any, free: bool) -> tuple
     def pullback(g: Any) -> Sequence[Any]:
         seed = checked_seed(g, output.value)
         found = scope.pull(output, seed, free=free)
-        return own([found.get(node) for node in nodes], arrays, seed)
+        return own([found.get(place) for place in places], arrays, seed)
 
     return settled(output.value, arrays), pullback
 

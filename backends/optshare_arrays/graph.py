@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 from optshare.extend import (
@@ -14,6 +13,7 @@ from optshare.extend import (
     current_overlay,
 )
 from optshare_arrays.broadcasting import fitted
+from optshare_arrays.hooks import Hooks, hooked
 from optshare_arrays.primitives import Plan, Primitive, Traceable, plain, unboxed
 
 next_level = itertools.count(1).__next__
@@ -21,53 +21,74 @@ next_level = itertools.count(1).__next__
 
 _next_sequence = itertools.count().__next__
 
+Node = list[Any]
+"""One recorded operation: `[sequence, shape, dtype, plan, parents, inputs, kwargs, answer]`.
 
-class Node:
-    """One recorded operation: what its backward pass needs, and the nodes of its arguments.
+Shape and dtype are the answer's; the parents are the nodes of the tracked
+arguments. It is a plain list because one is made for every operation, and a
+list is made three times as fast as an object. Nodes refer to their inputs only,
+never back, so what nobody holds is freed at once; nor do they hold the tracked
+values, whose arrays may be dropped. Where an operation ends the graph, a `Leaf`
+stands in the place of the plan; where its record was freed, `FREED`.
+"""
+SEQUENCE, SHAPE, DTYPE, PLAN, PARENTS, INPUTS = range(6)
 
-    Nodes refer to their inputs only, never back, so what nobody holds is freed
-    at once; nor do they hold the tracked values, whose arrays may be dropped.
-    """
 
-    __slots__ = ("answer", "dtype", "inputs", "kwargs", "parents", "plan", "sequence", "shape")
+class Leaf:
+    """Where a backward pass ends: an input of a differentiation."""
 
-    plan: Plan | None
+    __slots__ = ("hooks",)
 
-    def __init__(
-        self,
-        plan: Plan | None,
-        parents: Sequence[Node],
-        inputs: Sequence[Any],
-        kwargs: dict[str, Any],
-        answer: Any,
-        like: Any,
-    ) -> None:
-        self.plan = plan
-        self.parents = parents
-        self.inputs = inputs
-        self.kwargs = kwargs
-        self.answer = answer
-        self.shape = like.shape
-        self.dtype = like.dtype
-        self.sequence = _next_sequence()
+    def __init__(self) -> None:
+        self.hooks: Hooks | None = None
 
     def require_usable(self) -> None:
-        """Raise `FreedRecordError`: asked of a node that has no plan."""
+        """An input is usable always."""
+
+    def received(self, cotangent: Any) -> Any:
+        """The cotangent of an input, after its hooks."""
+        return cotangent if self.hooks is None else self.hooks.applied(cotangent)
+
+    def hook(self) -> Hooks:
+        """The functions that are called with the cotangent of this input, to add to."""
+        if self.hooks is None:
+            self.hooks = Hooks()
+        return self.hooks
+
+
+class Freed(Leaf):
+    """What is left of an operation after a backward pass."""
+
+    __slots__ = ()
+
+    def require_usable(self) -> None:
+        """Raise `FreedRecordError`."""
         raise FreedRecordError(
             "this record was freed by an earlier backward pass; run the forward pass again"
         )
 
+    def hook(self) -> Hooks:
+        """Raise `FreedRecordError`."""
+        self.require_usable()
+        raise AssertionError
 
-class Leaf(Node):
-    """Where a backward pass ends: an input of a differentiation."""
 
-    __slots__ = ()
+FREED = Freed()
+_NONE: dict[str, Any] = {}
+_NOTHING_KEPT = FREED, (), (), _NONE, None
 
-    def __init__(self, like: Any) -> None:
-        super().__init__(None, (), (), {}, None, like)
 
-    def require_usable(self) -> None:
-        """An input is usable always."""
+def leaf_node(leaf: Leaf, like: Any) -> Node:
+    """The node of an input that is like an array."""
+    return [_next_sequence(), like.shape, like.dtype, leaf, (), (), _NONE, None]
+
+
+def hooks_of(node: Node) -> Hooks:
+    """The functions that are called with the cotangent of a node, to add to."""
+    if not isinstance(node[PLAN], Plan):
+        return node[PLAN].hook()
+    node[PLAN], hooks = hooked(node[PLAN])
+    return hooks
 
 
 class Scope:
@@ -82,7 +103,7 @@ class Scope:
 
     def leaf(self, value: Any) -> Any:
         """An input of this differentiation, tracked."""
-        return self.kind(value, self, Leaf(value))
+        return self.kind(value, self, leaf_node(Leaf(), value))
 
     def owns(self, value: Any) -> bool:
         """Whether a value is tracked by this differentiation."""
@@ -123,7 +144,41 @@ class Scope:
         for place in plan.dropped:
             inputs[place] = None
         kept = answer if plan.keeps_answer else None
-        return self.kind(answer, self, Node(plan, parents, inputs, kwargs, kept, answer))
+        shape, dtype = answer.shape, answer.dtype
+        node = [_next_sequence(), shape, dtype, plan, parents, inputs, kwargs, kept]
+        return self.kind(answer, self, node)
+
+    def record_pair(self, primitive: Primitive, x: Any, y: Any) -> Any:
+        """`record(primitive, (x, y), {})`, unrolled: most calls are operators of two arrays."""
+        mask, left, right = 4, x, y
+        parents: list[Node] = []
+        if isinstance(x, Traceable):
+            if x.scope is not self:
+                return self.record(primitive, (x, y), {})
+            mask, left = 5, x.value
+            parents.append(x.node)
+        if isinstance(y, Traceable):
+            if y.scope is not self:
+                return self.record(primitive, (x, y), {})
+            mask, right = mask + 2, y.value
+            parents.append(y.node)
+        overlay = current_overlay()
+        if (
+            self.closed
+            or (overlay is not None and overlay.suspended)
+            or isinstance(left, Traceable)
+            or isinstance(right, Traceable)
+        ):
+            return self.record(primitive, (x, y), {})
+        answer = primitive.forward(left, right)
+        plan = primitive.plans.get(mask) or primitive.plan(mask)
+        inputs = [left, right]
+        for place in plan.dropped:
+            inputs[place] = None
+        kept = answer if plan.keeps_answer else None
+        shape, dtype = answer.shape, answer.dtype
+        node = [_next_sequence(), shape, dtype, plan, parents, inputs, _NONE, kept]
+        return self.kind(answer, self, node)
 
     def pull(self, output: Traceable, seed: Any, *, free: bool, again: bool = False) -> Cotangents:
         """The cotangent of each leaf that a value was computed from.
@@ -135,67 +190,65 @@ class Scope:
             again: whether to record the backward pass in this differentiation too.
         """
         found = recorded(output.node)
-        cotangents: dict[int, Any] = {output.node.sequence: seed}
+        cotangents: dict[int, Any] = {output.node[SEQUENCE]: seed}
         leaves: Cotangents = {}
         for sequence in sorted(found, reverse=True):
             g = cotangents.pop(sequence, None)
             if g is None:
                 continue
             node = found[sequence]
-            plan = node.plan
-            if plan is None:
-                leaves[node] = g
+            _, _, _, plan, parents, inputs, kwargs, answer = node
+            if type(plan) is not Plan:
+                leaves[plan] = plan.received(g)
                 continue
-            answer, inputs, kwargs, parents = node.answer, node.inputs, node.kwargs, node.parents
             if free:
-                node.plan = node.answer = None
-                node.inputs = node.parents = ()
-                node.kwargs = {}
+                node[PLAN:] = _NOTHING_KEPT
             elif again:
                 answer, inputs = self._tracked(node, plan)
-            vjps = plan.vjps
             if plan.pull is not None:
-                vjps = given(plan.pull(plan.places, g, answer, inputs, kwargs))
-            for parent, vjp in zip(parents, vjps, strict=True):
-                each = vjp(g, answer, *inputs, **kwargs)
+                pulled = plan.pull(plan.places, g, answer, inputs, kwargs)
+            elif len(inputs) == 2 and not kwargs:
+                x, y = inputs
+                if len(parents) == 2:
+                    left, right = plan.vjps
+                    pulled = left(g, answer, x, y), right(g, answer, x, y)
+                else:
+                    pulled = (plan.vjps[0](g, answer, x, y),)
+            elif len(inputs) == 1 and not kwargs:
+                pulled = (plan.vjps[0](g, answer, inputs[0]),)
+            else:
+                pulled = [vjp(g, answer, *inputs, **kwargs) for vjp in plan.vjps]
+            for parent, each in zip(parents, pulled, strict=True):
                 if each is not None:
-                    if each.shape != parent.shape or each.dtype != parent.dtype:
-                        each = fitted(each, parent.shape, parent.dtype)
-                    key = parent.sequence
+                    if each.shape != parent[SHAPE] or each.dtype is not parent[DTYPE]:
+                        each = fitted(each, parent[SHAPE], parent[DTYPE])
+                    key = parent[SEQUENCE]
                     before = cotangents.get(key)
                     cotangents[key] = each if before is None else before + each
+            x = y = inputs = answer = pulled = each = before = None  # or they outlive their turn
         return leaves
 
     def _tracked(self, node: Node, plan: Plan) -> tuple[Any, Sequence[Any]]:
         """The answer and the inputs of a node, tracked as they were."""
-        inputs = list(node.inputs)
-        for place, parent in zip(plan.places, node.parents, strict=True):
+        inputs = list(node[INPUTS])
+        for place, parent in zip(plan.places, node[PARENTS], strict=True):
             inputs[place] = self.kind(inputs[place], self, parent)
-        return self.kind(node.answer, self, node), inputs
+        return self.kind(node[-1], self, node), inputs
 
 
-Cotangents = dict[Node, Any]
-
-
-def given(pulled: Sequence[Any]) -> Sequence[Callable[..., Any]]:
-    """Cotangents that are there already, as functions like VJPs."""
-    return [partial(_itself, each) for each in pulled]
-
-
-def _itself(cotangent: Any, *_: Any, **__: Any) -> Any:
-    return cotangent
+Cotangents = dict[Leaf, Any]
 
 
 def recorded(output: Node) -> dict[int, Node]:
     """All that a node was computed from; raises if some of it was freed or is stale."""
-    found = {output.sequence: output}
+    found = {output[SEQUENCE]: output}
     waiting = [output]
     while waiting:
         node = waiting.pop()
-        if node.plan is None:
-            node.require_usable()
-        for each in node.parents:
-            if each.sequence not in found:
-                found[each.sequence] = each
+        if type(node[PLAN]) is not Plan:
+            node[PLAN].require_usable()
+        for each in node[PARENTS]:
+            if each[SEQUENCE] not in found:
+                found[each[SEQUENCE]] = each
                 waiting.append(each)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, cast
 
 from optshare_arrays.axes import along, normal_axes
@@ -18,10 +19,34 @@ def _scatter(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
     places = cast(tuple[Any, ...], index if isinstance(index, tuple) else (index,))
     if all(isinstance(each, _BASIC) and not isinstance(each, bool) for each in places):
         out[index] = g
+    elif isinstance(out, np.ndarray) and _takes_rows(places):
+        _add_rows(out, places[0], g)
     else:
         add_at(out, index, g)
     return out
 
+
+def _takes_rows(places: tuple[Any, ...]) -> bool:
+    """Whether an index is one array of integers, for the first axis."""
+    return len(places) == 1 and isinstance(places[0], np.ndarray) and places[0].dtype.kind in "iu"
+
+
+def _add_rows(out: Any, rows: Any, g: Any) -> None:
+    """Add g at rows; in one dimension `np.add.at` is ten times faster than in two.
+
+    It takes some rows at a time, which bounds the memory of their elements' positions.
+    """
+    width = math.prod(out.shape[1:])
+    starts, flat = rows.reshape(-1, 1).astype(np.intp) * width, out.reshape(-1)
+    g, columns = g.reshape(len(starts), width), np.arange(width)
+    count = max(1, _CHUNK // max(1, width))
+    for start in range(0, len(starts), count):
+        some = slice(start, start + count)
+        np.add.at(flat, (starts[some] + columns).reshape(-1), g[some].reshape(-1))
+
+
+_CHUNK = 1 << 16
+"""How many elements are added at once: their positions stay in the cache."""
 
 _getitem = Primitive(
     lambda x, index, shape: x[index],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple, NoReturn, Protocol, Self
+from typing import Any, NoReturn, Protocol, Self
 
 from optshare.extend import Box, ImplicitUnwrapError, NoDerivativeError
 from optshare_arrays.mentions import mentions
@@ -58,15 +58,29 @@ class Traceable:
         self.node = node
 
 
-class Plan(NamedTuple):
+class Plan:
     """How one primitive is differentiated for the arguments at some places."""
 
-    pull: Function | None
-    places: tuple[int, ...]
-    vjps: tuple[VJP, ...]
-    keeps_answer: bool
-    dropped: tuple[int, ...]
-    """The places of the arguments that no VJP mentions."""
+    __slots__ = ("dropped", "keeps_answer", "places", "pull", "vjps")
+
+    def __init__(
+        self,
+        pull: Function | None,
+        places: tuple[int, ...],
+        vjps: tuple[Function, ...],
+        keeps_answer: bool,
+        dropped: tuple[int, ...],
+    ) -> None:
+        self.pull = pull
+        self.places = places
+        self.vjps = vjps
+        self.keeps_answer = keeps_answer
+        self.dropped = dropped
+        """The places of the arguments that no VJP mentions."""
+
+    def pulled_by(self, pull: Function) -> Plan:
+        """The same plan with another `pull`."""
+        return Plan(pull, self.places, self.vjps, self.keeps_answer, self.dropped)
 
 
 class Primitive:
@@ -84,7 +98,7 @@ class Primitive:
     """`pull(places, g, ans, args, kwargs)` gives all cotangents at once, in place of the VJPs."""
 
     def __init__(self, forward: Forward, vjps: Sequence[VJP | None] = (), name: str = "") -> None:
-        self.forward = forward
+        self.forward: Function = forward
         self.vjps = tuple(vjps)
         self.name = name or forward.__name__
         self.__doc__ = forward.__doc__
@@ -154,24 +168,6 @@ class Variadic(Primitive):
         vjp = self.vjps[0]
         assert vjp is not None
         return lambda argument: mentions(vjp, argument + 3)
-
-
-def primitive(forward: Forward) -> Primitive:
-    """Make a function of plain arrays a primitive; its VJPs follow by `defvjp`.
-
-    It works in both bundled engines, and to any order if the VJPs are written
-    in differentiable operations.
-
-    >>> from optshare_functional import grad
-    >>> @primitive
-    ... def cube(x):
-    ...     return x * x * x
-    >>> cube.defvjp(lambda g, y, x: g * 3 * x * x)
-    <primitive cube>
-    >>> grad(cube)(2.0), grad(grad(cube))(2.0)
-    (array(12.), array(12.))
-    """
-    return Primitive(forward)
 
 
 def stands_for(*functions: Function, operator: Function | None = None) -> Callable[[Any], Any]:

@@ -12,6 +12,7 @@ from optshare.extend import (
     InPlaceError,
     NoDerivativeError,
     Operators,
+    OptshareError,
 )
 from optshare_arrays import elementwise, indexing, products, reductions, shaping
 from optshare_arrays.broadcasting import cast
@@ -39,6 +40,11 @@ class Tracked(Traceable, Operators):
     ) -> Any:
         if method == "__call__" and not kwargs and ufunc in BY_NUMPY:
             return BY_NUMPY[ufunc](*inputs)
+        if method == "at":
+            raise InPlaceError(
+                f"numpy.{ufunc.__name__}.at writes into an array, which would lose the gradient "
+                f"of a tracked value; add one that take, where or concat makes"
+            )
         if method != "__call__":
             raise NoDerivativeError(
                 f"numpy.{ufunc.__name__}.{method} has no derivative here; "
@@ -63,6 +69,8 @@ class Tracked(Traceable, Operators):
         given = {key: each for key, each in kwargs.items() if key != "out"}
         try:
             return BY_NUMPY[function](*args, **given)
+        except OptshareError:
+            raise
         except TypeError as error:
             raise TypeError(f"{_named(function)} of a tracked value: {error}") from error
 
@@ -248,12 +256,12 @@ def _recorded(
 
     def operator(self: Tracked, other: Any) -> Any:
         if type(other) in _DIRECT or isinstance(other, Traceable):
-            return self.scope.record(ours, (self, other), {})
+            return self.scope.record_pair(ours, self, other)
         return self._operate(function, self, other)  # pyright: ignore[reportPrivateUsage] # its own
 
     def reflected(self: Tracked, other: Any) -> Any:
         if type(other) in _DIRECT:
-            return self.scope.record(ours, (other, self), {})
+            return self.scope.record_pair(ours, other, self)
         return self._operate(function, other, self)  # pyright: ignore[reportPrivateUsage] # its own
 
     return operator, reflected

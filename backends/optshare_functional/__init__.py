@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         hvp,
         jacobian,
         jvp,
+        primitive,
         value_and_grad,
         vjp,
     )
@@ -33,6 +34,7 @@ __all__ = [
     "hvp",
     "jacobian",
     "jvp",
+    "primitive",
     "value_and_grad",
     "vjp",
 ]

@@ -3,45 +3,88 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial, wraps
+from functools import wraps
 from typing import Any
 
 import numpy as np
 
-from optshare.extend import DifferentiationError, Overlay, Pullback, floating, is_array
+from optshare.extend import DifferentiationError, Pullback
+from optshare_arrays import Chosen, ops, positions, primitive
 from optshare_arrays import checkpoint as _checkpoint
 from optshare_arrays import custom_vjp as _custom_vjp
 from optshare_arrays import grad as _grad
 from optshare_arrays import gradient as _gradient
-from optshare_arrays import ops, plain
 from optshare_arrays import value_and_grad as _value_and_grad
 from optshare_functional import trace
 from optshare_functional.backend import backend
+from optshare_functional.linearized import Linearized, linearized
+
+__all__ = [
+    "checkpoint",
+    "custom_vjp",
+    "grad",
+    "gradient",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "primitive",
+    "value_and_grad",
+    "vjp",
+]
 
 Function = Callable[..., Any]
+Position = int | Sequence[int]
 
 
-def grad(f: Function, argnum: int | tuple[int, ...] = 0) -> Function:
-    """A function that gives the gradient of f for one argument, or for several.
+def grad(
+    f: Function,
+    argnum: Position | None = None,
+    *,
+    argnums: Position | None = None,
+    has_aux: bool = False,
+) -> Function:
+    """A function that gives the gradient of f, which returns a scalar. It nests to any order.
 
-    Arguments may be arrays, numbers, and lists, tuples and dicts of them; the
-    gradient has the same structure. It nests to any order.
+    Args:
+        f: a function of arrays, numbers, and dicts, lists, tuples and dataclasses
+            of them, in whose structure the gradient is; or a model.
+        argnum: the position of the argument to differentiate for, or several; -1
+            is the last. By default the first or, if f is an object that holds
+            Parameters, these: the gradient is parallel to `params(f)`.
+        argnums: another name of `argnum`.
+        has_aux: f returns `(value, aux)`; then the result is `(gradient, aux)`,
+            and nothing in aux is tracked by this differentiation.
+
+    Raises:
+        NonScalarLossError: the value is not a scalar.
+        UnregisteredParameterError: an argument that the call does not have.
 
     >>> grad(lambda x: x**3)(2.0)
     array(12.)
     >>> grad(grad(lambda x: x**3))(2.0)
     array(12.)
+    >>> grad(lambda x, y: (x * y, x + y), argnums=(0, 1), has_aux=True)(2.0, 3.0)
+    ((array(3.), array(2.)), np.float64(5.0))
     """
-    return _grad(backend, f, argnum)
+    return _grad(backend, f, argnum, argnums, has_aux)
 
 
-def value_and_grad(f: Function, argnum: int | tuple[int, ...] = 0) -> Function:
-    """A function that gives the value of f and its gradient, value first.
+def value_and_grad(
+    f: Function,
+    argnum: Position | None = None,
+    *,
+    argnums: Position | None = None,
+    has_aux: bool = False,
+) -> Function:
+    """A function that gives the value of f and its gradient, value first; see `grad`.
+
+    With `has_aux` it gives `((value, aux), gradient)`.
 
     >>> value_and_grad(lambda x: x * x)(3.0)
     (np.float64(9.0), array(6.))
     """
-    return _value_and_grad(backend, f, argnum)
+    return _value_and_grad(backend, f, argnum, argnums, has_aux)
 
 
 def gradient(f: Function, *args: Any) -> tuple[Any, ...]:
@@ -53,88 +96,126 @@ def gradient(f: Function, *args: Any) -> tuple[Any, ...]:
     return _gradient(backend, f, *args)
 
 
-def vjp(f: Function, *args: Any) -> tuple[Any, Pullback]:
+def vjp(f: Function, *args: Any, has_aux: bool = False) -> Any:
     """The value of f and its pullback, from a cotangent of the value to those of the arguments.
+
+    Arguments and value may be structures (see `grad`); cotangents have the same.
+    Where there is no path, a cotangent is `None`. With `has_aux`, f returns
+    `(value, aux)` and the result is `(value, pullback, aux)`.
 
     >>> value, pullback = vjp(lambda x: x * x, [1., 2.])
     >>> pullback([1., 10.])
     [array([ 2., 40.])]
     """
-    return _vjp(f, *map(_array, args))
+    chosen = Chosen(f, args, range(len(args)))
+    at = linearized(f, chosen, {}, has_aux)
+    return at.beside(at.value, _pullback(chosen, at))
 
 
-def jvp(f: Function, args: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-    """The value of f and its derivative along tangents, one for each argument.
+def _pullback(chosen: Chosen, at: Linearized) -> Pullback:
+    def pullback(cotangent: Any) -> Sequence[Any]:
+        return list(chosen.result(at.pullback(at.layout.joined(cotangent))))
+
+    return pullback
+
+
+def jvp(f: Function, args: Sequence[Any], tangents: Sequence[Any], *, has_aux: bool = False) -> Any:
+    """The value of f and its derivative along tangents, which have the structure of the arguments.
 
     The pullback is linear in the cotangent; its own transpose is the derivative.
+    With `has_aux`, f returns `(value, aux)` and the result is `(value, tangent, aux)`.
 
     >>> jvp(lambda x, y: x * y, [3., 4.], [1., 0.])
     (np.float64(12.0), array(4.))
     """
-    inputs = [_array(each) for each in args]
-    along = [_array(each) for each in tangents]
-    shapes = [each.shape for each in inputs], [each.shape for each in along]
+    chosen = Chosen(f, args, range(len(args)))
+    along = [ops.asarray(each) for each in chosen.places(tuple(tangents))]
+    shapes = [key.shape for key in chosen.keys], [tuple(each.shape) for each in along]
     if shapes[0] != shapes[1]:
         raise DifferentiationError(f"arguments of shapes {shapes[0]}, tangents of {shapes[1]}")
-    value, pullback = vjp(f, *inputs)
+    at = linearized(f, chosen, {}, has_aux)
 
     def paired(cotangent: Any) -> Any:
-        pulled = pullback(cotangent)
+        pulled = at.pullback(cotangent)
         total = 0.0 * ops.sum(cotangent)
         for each, tangent in zip(pulled, along, strict=True):
             total = total if each is None else total + ops.sum(each * tangent)
         return total
 
-    _, transpose = trace.vjp(paired, ops.zeros_like(value))
-    return value, transpose(1.0)[0]
+    _, transpose = trace.vjp(paired, ops.zeros_like(at.whole))
+    return at.beside(at.value, at.layout.split(transpose(1.0)[0]))
 
 
-def jacobian(f: Function) -> Function:
-    """A function that gives all partial derivatives of f for its first argument.
+def jacobian(
+    f: Function,
+    argnum: Position | None = None,
+    *,
+    argnums: Position | None = None,
+    has_aux: bool = False,
+) -> Function:
+    """A function that gives all partial derivatives of f for one argument, or for several.
 
     The result has the shape of the value followed by the shape of the argument.
+    If the value is a structure, each of its arrays is replaced by what would be
+    its Jacobian, in the structure of the argument. See `grad` for the options.
 
     >>> jacobian(lambda x: x * x)([1., 2.])
     array([[2., 0.], [0., 4.]])
     """
+    places = _first_or(positions(argnum, argnums))
 
-    @wraps(f)
-    def call(x: Any, *args: Any) -> Any:
-        array = _array(x)
-        value, pullback = _vjp(partial(_of_first, f, args), array)
-        value = ops.asarray(value)
-        shape = value.shape + array.shape
-        if not value.size:
-            return np.zeros(shape, array.dtype)
-        basis = np.eye(value.size, dtype=value.dtype).reshape(value.size, *value.shape)
-        rows = [_or_zero(pullback(each)[0], array) for each in basis]
-        return ops.reshape(ops.stack(rows), shape)
+    @wraps(f, updated=())
+    def call(*args: Any, **kwargs: Any) -> Any:
+        chosen = Chosen(f, args, places)
+        at = linearized(f, chosen, kwargs, has_aux)
+        rows = _rows(at)
+
+        def block(shape: tuple[int, ...], part: slice) -> Any:
+            return chosen.result([ops.reshape(each[part], shape + each.shape[1:]) for each in rows])
+
+        return at.beside(at.layout.filled(map(block, at.layout.shapes, at.layout.ranges)))
 
     return call
 
 
-def hessian(f: Function) -> Function:
-    """A function that gives the second derivatives of a scalar f for its first argument.
+def _first_or(places: Position | None) -> Position:
+    return 0 if places is None else places
+
+
+def _rows(at: Linearized) -> list[Any]:
+    """For each key, the derivatives of all elements of the value, one after the other."""
+    if not at.whole.size:
+        return [np.zeros_like(each, shape=(0, *each.shape)) for each in at.inputs]
+    basis = np.eye(at.whole.size, dtype=at.whole.dtype)
+    pulled = [at.pulled(ops.reshape(each, at.whole.shape)) for each in basis]
+    return [ops.stack(each) for each in zip(*pulled, strict=True)]
+
+
+def hessian(
+    f: Function,
+    argnum: Position | None = None,
+    *,
+    argnums: Position | None = None,
+    has_aux: bool = False,
+) -> Function:
+    """A function that gives the second derivatives of a scalar f for one argument, or several.
+
+    For structures it is the Jacobian of the gradient. See `grad` for the options.
 
     >>> hessian(lambda x: (x**3).sum())([1., 2.])
     array([[ 6.,  0.], [ 0., 12.]])
     """
-    slope = grad(f)
-
-    @wraps(f)
-    def gradient_or_zero(x: Any, *args: Any) -> Any:
-        return _or_zero(slope(x, *args), x)
-
-    return jacobian(gradient_or_zero)
+    places = _first_or(positions(argnum, argnums))
+    return jacobian(_grad(backend, f, places, None, has_aux, zeros=True), places, has_aux=has_aux)
 
 
 def hvp(f: Function, x: Any, v: Any) -> Any:
-    """The Hessian of a scalar f at x, times v, without forming it.
+    """The Hessian of a scalar f at x, times v in the structure of x, without forming it.
 
     >>> hvp(lambda x: (x**3).sum(), [1., 2.], [1., 1.])
     array([ 6., 12.])
     """
-    return jvp(grad(f), [x], [v])[1]
+    return jvp(_grad(backend, f, 0, zeros=True), [x], [v])[1]
 
 
 def checkpoint(f: Function) -> Function:
@@ -163,25 +244,3 @@ def custom_vjp(f: Function, forward: Function, backward: Function) -> Function:
     array(1.)
     """
     return _custom_vjp(f, forward, backward)
-
-
-def _vjp(f: Function, *arrays: Any) -> tuple[Any, Pullback]:
-    """The engine's `vjp`, inside a differentiation of optshare's."""
-
-    def inside(*inputs: Any) -> Any:
-        with Overlay(plain):
-            return f(*inputs)
-
-    return trace.vjp(inside, *arrays)
-
-
-def _of_first(f: Function, others: tuple[Any, ...], x: Any) -> Any:
-    return f(x, *others)
-
-
-def _array(x: Any) -> Any:
-    return x if is_array(x) and not isinstance(x, np.ndarray | np.generic) else floating(x)
-
-
-def _or_zero(gradient: Any, array: Any) -> Any:
-    return ops.zeros_like(array) if gradient is None else gradient

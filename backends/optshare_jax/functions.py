@@ -54,6 +54,12 @@ class Functions:
         """log(sum(exp(x))) over axes."""
         return jax.nn.logsumexp(x, axis, keepdims=keepdims)
 
+    @staticmethod
+    def scan(step: Callable[..., Any], carry: Any, inputs: Any) -> tuple[Any, Any]:
+        """A loop over the first axis; it is compiled once, whatever its length."""
+        found, _ = jax.eval_shape(step, carry, inputs[0])
+        return jax.lax.scan(step, jax.tree.map(_as_wide, carry, found), inputs)
+
 
 class Neural:
     """The neural functions that JAX has with the same meaning."""
@@ -70,6 +76,11 @@ class Neural:
     def softmax(x: Any, *, axis: int = -1) -> Any:
         """exp(x) / sum(exp(x)) along an axis."""
         return jax.nn.softmax(x, axis)
+
+
+def _as_wide(array: Any, like: Any) -> Any:
+    """An array in another's dtype: what a loop carries keeps it."""
+    return jnp.astype(array, like.dtype)
 
 
 class RandomArrays:

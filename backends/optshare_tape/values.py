@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from optshare.extend import (
@@ -10,13 +11,57 @@ from optshare.extend import (
     Parameter,
     StaleRecordError,
 )
-from optshare_arrays import Leaf, Scope, Tracked, require_real
+from optshare_arrays import (
+    Handle,
+    Leaf,
+    Scope,
+    Tracked,
+    hooks_of,
+    leaf_node,
+    plain,
+    require_real,
+)
 
 
 class Value(Tracked):
     """An array that a differentiation computed."""
 
     __slots__ = ()
+
+    def register_hook(self, hook: Callable[[Any], Any]) -> Handle:
+        """Call a function with the gradient of this value in each backward pass through it.
+
+        Args:
+            hook: `hook(g)` is called once the gradient is complete, with an array
+                of its own; what it gives, unless `None`, takes the place of g.
+
+        Returns:
+            A handle; `handle.remove()` ends it.
+
+        Raises:
+            FreedRecordError: a backward pass has freed the record already.
+
+        >>> from optshare_tape import Variable, back
+        >>> x = Variable([1., 2.])
+        >>> y = x * x
+        >>> handle = y.register_hook(lambda g: 10 * g)
+        >>> back(y.sum())
+        >>> x.grad
+        array([20., 40.])
+        """
+        require_open(self)
+        return hooks_of(self.node).register(hook)
+
+    def detach(self) -> Any:
+        """A copy of the plain array: a constant.
+
+        >>> from optshare_tape import Variable, back
+        >>> x = Variable([1., 2.])
+        >>> back((x * (2 * x).detach()).sum())
+        >>> x.grad
+        array([2., 4.])
+        """
+        return plain(self).copy()
 
 
 AMBIENT = Scope(Value, 0)
@@ -28,9 +73,8 @@ class ParameterLeaf(Leaf):
 
     __slots__ = ("key", "version")
 
-    def __init__(self, value: Any, key: Parameter) -> None:
-        require_real(value)
-        super().__init__(value)
+    def __init__(self, key: Parameter) -> None:
+        super().__init__()
         self.key = key
         self.version = key.version
 
@@ -45,7 +89,7 @@ class ParameterLeaf(Leaf):
 
 def leaf_of(parameter: Parameter, value: Any, scope: Scope) -> Value:
     """A Parameter's value, tracked."""
-    return Value(value, scope, ParameterLeaf(value, parameter))
+    return Value(require_real(value), scope, leaf_node(ParameterLeaf(parameter), value))
 
 
 def require_tracked(y: Any) -> Value:
@@ -55,6 +99,14 @@ def require_tracked(y: Any) -> Value:
             f"back needs a tracked value, not {type(y).__name__}: it was computed from no "
             f"Variable, and from no Parameter inside record()"
         )
-    if y.scope.closed:
-        raise EscapedValueError("back was called on a value of a differentiation that has ended")
+    require_open(y)
     return y
+
+
+def require_open(y: Value) -> None:
+    """Raise `EscapedValueError` if the differentiation of a value has ended."""
+    if y.scope.closed:
+        raise EscapedValueError(
+            "a value of a differentiation that has ended has no backward pass; "
+            "call back, or register_hook, before its function returns"
+        )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from optshare.extend import Overlay, Parameter, Suspended
-from optshare_arrays import Scope, detacher, plain, unboxed
+from optshare_arrays import Handle, Hooks, Scope, detacher, plain, unboxed
 from optshare_tape.values import AMBIENT, leaf_of
 
 
@@ -23,8 +24,56 @@ class Variable(Parameter):
     array([2., 2., 2.])
     """
 
-    __slots__ = ()
+    __slots__ = ("_hooks",)
     implicit = True
+
+    def __init__(self, array: Any, dtype: Any = None) -> None:
+        super().__init__(array, dtype)
+        self._hooks: Hooks | None = None
+
+    def register_hook(self, hook: Callable[[Any], Any]) -> Handle:
+        """Call a function with the whole gradient that each backward pass finds for this.
+
+        Args:
+            hook: `hook(g)` is called before anything is added to `.grad`; what
+                it gives, unless `None`, takes the place of g.
+
+        Returns:
+            A handle; `handle.remove()` ends it. Copies of the Variable have no hooks.
+
+        >>> import numpy as np
+        >>> from optshare_tape import back
+        >>> x = Variable([3., 4.])
+        >>> handle = x.register_hook(lambda g: np.clip(g, -1, 1))
+        >>> back((x * x).sum())
+        >>> x.grad
+        array([1., 1.])
+        """
+        if self._hooks is None:
+            self._hooks = Hooks()
+        return self._hooks.register(hook)
+
+    @property
+    def hooks(self) -> Hooks | None:
+        """What `register_hook` was given."""
+        return self._hooks
+
+    def detach(self) -> Any:
+        """A copy of the plain array: a constant, whatever is assigned to this afterwards.
+
+        >>> x = Variable([1., 2.])
+        >>> 2 * x.detach()
+        array([2., 4.])
+        """
+        return plain(self.value).copy()
+
+    def zero_grad(self) -> None:
+        """Forget the `.grad` that backward passes accumulated."""
+        self.grad = None
+
+    def __getstate__(self) -> Any:
+        attributes, slots = cast(tuple[Any, dict[str, Any]], super().__getstate__())
+        return attributes, {**slots, "_hooks": None}
 
     def outside(self) -> Any:
         """A leaf of the ambient record; the plain array if frozen."""
@@ -40,6 +89,12 @@ class Variable(Parameter):
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return function(*map(_unboxed, args), **kwargs)
+
+
+def after_hooks(key: Parameter, gradient: Any) -> Any:
+    """The gradient of a key as its hooks leave it."""
+    hooks = key.hooks if isinstance(key, Variable) else None
+    return gradient if hooks is None or gradient is None else hooks.applied(gradient)
 
 
 def _unboxed(argument: Any) -> Any:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import array_api_compat.torch as _torch_namespace
 import torch
 
 from optshare.extend import Namespace, ParameterError, complete
+from optshare_torch import recurrent
 
 xp: Any = _torch_namespace  # its functions are not annotated
 
@@ -51,9 +53,14 @@ class Functions:
         return torch.logsumexp(x, axes, keepdims)
 
 
+_composed: Namespace = complete(Functions())
+
+
 class Neural:
     """The neural functions that PyTorch has with the same meaning."""
 
+    gru = staticmethod(partial(recurrent.gru, _composed.nn.gru))
+    lstm = staticmethod(partial(recurrent.lstm, _composed.nn.lstm))
     relu = staticmethod(torch.relu)
     sigmoid = staticmethod(torch.sigmoid)
 

@@ -50,6 +50,8 @@ def selu(x: Any) -> Any:
 def gelu(x: Any) -> Any:
     """The Gaussian error linear unit, in its tanh form (Hendrycks and Gimpel 2016).
 
+    It is within 0.0005 of the exact form x * Phi(x), which PyTorch's `gelu` has by default.
+
     >>> import numpy as np
     >>> gelu(np.zeros(1))
     array([0.])
@@ -115,3 +117,93 @@ def log_softmax(x: Any, *, axis: int = -1) -> Any:
     array([-0.69314718, -0.69314718])
     """
     return namespace_of(x).nn.log_softmax(x, axis=axis)
+
+
+def celu(x: Any, alpha: float = 1.0) -> Any:
+    """Positive x as it is, negative x as alpha * (exp(x / alpha) - 1) (Barron 2017).
+
+    >>> import numpy as np
+    >>> celu(np.array([0., 2.]))
+    array([0., 2.])
+    """
+    return namespace_of(x).nn.celu(x, alpha)
+
+
+def hardsigmoid(x: Any) -> Any:
+    """(x + 3) / 6, held between 0 and 1.
+
+    >>> import numpy as np
+    >>> hardsigmoid(np.array([-4., 0.]))
+    array([0. , 0.5])
+    """
+    return namespace_of(x).nn.hardsigmoid(x)
+
+
+def hardswish(x: Any) -> Any:
+    """x * hardsigmoid(x) (Howard et al. 2019).
+
+    >>> import numpy as np
+    >>> hardswish(np.array([-4., 4.]))
+    array([-0.,  4.])
+    """
+    return namespace_of(x).nn.hardswish(x)
+
+
+def hardtanh(x: Any) -> Any:
+    """x, held between -1 and 1.
+
+    >>> import numpy as np
+    >>> hardtanh(np.array([-4., 0.5]))
+    array([-1. ,  0.5])
+    """
+    return namespace_of(x).nn.hardtanh(x)
+
+
+def logsigmoid(x: Any) -> Any:
+    """log(sigmoid(x)).
+
+    >>> import numpy as np
+    >>> logsigmoid(np.zeros(1))
+    array([-0.69314718])
+    """
+    return namespace_of(x).nn.logsigmoid(x)
+
+
+def mish(x: Any) -> Any:
+    """x * tanh(softplus(x)) (Misra 2019).
+
+    >>> import numpy as np
+    >>> mish(np.zeros(1))
+    array([0.])
+    """
+    return namespace_of(x).nn.mish(x)
+
+
+def relu6(x: Any) -> Any:
+    """x, held between 0 and 6; the derivative at 0 is 0.
+
+    >>> import numpy as np
+    >>> relu6(np.array([-1., 8.]))
+    array([0., 6.])
+    """
+    return namespace_of(x).nn.relu6(x)
+
+
+def softsign(x: Any) -> Any:
+    """x / (1 + |x|).
+
+    >>> import numpy as np
+    >>> softsign(np.array([-1., 3.]))
+    array([-0.5 ,  0.75])
+    """
+    return namespace_of(x).nn.softsign(x)
+
+
+def tanhshrink(x: Any) -> Any:
+    """x - tanh(x).
+
+    >>> import numpy as np
+    >>> tanhshrink(np.zeros(1))
+    array([0.])
+    """
+    return namespace_of(x).nn.tanhshrink(x)

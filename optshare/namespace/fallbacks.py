@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from optshare.namespace.activations import ACTIVATIONS
 from optshare.namespace.arranging import ARRANGING
 from optshare.namespace.protocol import Namespace
+from optshare.namespace.recurrent import embedding, gru, lstm, scan
 from optshare.narrowing import is_sequence
 
 
@@ -79,7 +81,10 @@ def softplus(ops: Namespace, x: Any) -> Any:
 
 
 def gelu(ops: Namespace, x: Any) -> Any:
-    """The Gaussian error linear unit, tanh form (Hendrycks and Gimpel 2016)."""
+    """The Gaussian error linear unit, tanh form (Hendrycks and Gimpel 2016).
+
+    The standard has no erf, of which the exact form is made; they differ by less than 0.0005.
+    """
     inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)
     return 0.5 * x * (1 + ops.tanh(inner))
 
@@ -131,7 +136,7 @@ def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
     return tuple(axis) if is_sequence(axis) else (axis,)
 
 
-CORE = {f.__name__: f for f in (stop_gradient, is_concrete, logsumexp, square)} | ARRANGING
+CORE = {f.__name__: f for f in (stop_gradient, is_concrete, logsumexp, scan, square)} | ARRANGING
 NEURAL = {
     f.__name__: f
     for f in (
@@ -146,6 +151,10 @@ NEURAL = {
         gelu,
         log_softmax,
         softmax,
+        *ACTIVATIONS,
+        embedding,
+        gru,
+        lstm,
         cross_entropy,
     )
 }

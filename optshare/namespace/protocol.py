@@ -14,19 +14,35 @@ Function = Callable[..., Any]
 class NN(Protocol):
     """Functions of neural networks; `ops.nn`."""
 
+    celu: Function
     cross_entropy: Function
     """`cross_entropy(scores, labels)`: -log(softmax(scores)) at each label, one for each."""
     elu: Function
     gelu: Function
+    hardsigmoid: Function
+    hardswish: Function
+    hardtanh: Function
     leaky_relu: Function
     log_softmax: Function
+    logsigmoid: Function
+    mish: Function
     relu: Function
+    relu6: Function
     selu: Function
     sigmoid: Function
     silu: Function
     softmax: Function
     softplus: Function
+    softsign: Function
     tanh: Function
+    tanhshrink: Function
+
+    embedding: Function
+    """`embedding(indices, weight)`: the rows of a weight at integer indices."""
+    gru: Function
+    """`gru(x, h, input_weight, hidden_weight, input_bias, hidden_bias) -> (hs, h)`."""
+    lstm: Function
+    """`lstm(x, h, c, input_weight, hidden_weight, bias) -> (hs, h, c)`."""
 
 
 class Random(Protocol):
@@ -42,8 +58,10 @@ class Namespace(Protocol):
     Beyond the standard: `logsumexp(x, *, axis, keepdims)`;
     `einsum(subscripts, *arrays)`; `pad(x, pad_width, mode="constant", *,
     constant_values=0)`; `stop_gradient(x)`, which gives the value of x as a
-    constant; and `is_concrete(x)`, which tells whether the numbers of x are
-    known now, and not only while a compiled function runs.
+    constant; `is_concrete(x)`, which tells whether the numbers of x are
+    known now, and not only while a compiled function runs; and `scan(step,
+    carry, inputs)`, the loop over time of recurrent networks, which a
+    compiler may keep a loop.
     """
 
     nn: NN
@@ -155,3 +173,6 @@ class Namespace(Protocol):
     zeros_like: Function
     stop_gradient: Function
     is_concrete: Function
+
+    # loops
+    scan: Function

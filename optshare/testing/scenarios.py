@@ -16,8 +16,26 @@ import numpy as np
 from optshare.differences import PLACES, five_point
 from optshare.namespace.completed import complete
 
+MISH = "np.tanh(np.log1p(np.exp(x)))"
 RELU = "np.where(x > 0, 1.0, 0.0)"
 SIGMOID = "(1 / (1 + np.exp(-x)))"
+
+LSTM = """ops.concat([ops.reshape(each, (-1,)) for each in ops.nn.lstm(
+    ops.reshape(x, (2, 3, 2)),
+    x[:2, :2],
+    y[:2, 2:],
+    ops.reshape(ops.concat([y, x[1:2]]), (2, 8)),
+    ops.reshape(ops.concat([x[2:], y]), (2, 8)),
+    ops.reshape(y[1:], (8,)),
+)])"""
+GRU = """ops.concat([ops.reshape(each, (-1,)) for each in ops.nn.gru(
+    ops.reshape(x, (2, 3, 2)),
+    x[:2, :2],
+    ops.reshape(y, (2, 6)),
+    ops.reshape(x, (2, 6)),
+    ops.reshape(y[:, :2], (6,)),
+    ops.reshape(x[:, 2:], (6,)),
+)])"""
 
 
 class Row(NamedTuple):
@@ -77,6 +95,17 @@ ELEMENTWISE = {
     "nn.silu": Row("ops.nn.silu(x)", "R", (f"{SIGMOID} * (1 + x * (1 - {SIGMOID}))",)),
     "nn.softplus": Row("ops.nn.softplus(x)", "R", (SIGMOID,)),
     "nn.tanh": Row("ops.nn.tanh(x)", "R", ("1 - np.tanh(x) ** 2",)),
+    "nn.celu": Row("ops.nn.celu(x, 0.5)", "R", ("np.exp(np.minimum(x, 0) / 0.5)",)),
+    "nn.hardsigmoid": Row("ops.nn.hardsigmoid(2 * x)", "R", ("(abs(x) < 1.5) / 3.0",)),
+    "nn.hardswish": Row(
+        "ops.nn.hardswish(2 * x)", "R", ("(4 * x + 3) / 3 * (abs(x) < 1.5) + 2.0 * (x > 1.5)",)
+    ),
+    "nn.hardtanh": Row("ops.nn.hardtanh(x)", "R", ("1.0 * (abs(x) < 1)",)),
+    "nn.logsigmoid": Row("ops.nn.logsigmoid(x)", "R", (f"1 - {SIGMOID}",)),
+    "nn.mish": Row("ops.nn.mish(x)", "R", (f"{MISH} + x * (1 - {MISH}**2) * {SIGMOID}",)),
+    "nn.relu6": Row("ops.nn.relu6(4 * x)", "R", ("4.0 * (x > 0) * (x < 1.5)",)),
+    "nn.softsign": Row("ops.nn.softsign(x)", "R", ("1 / (1 + abs(x)) ** 2",)),
+    "nn.tanhshrink": Row("ops.nn.tanhshrink(x)", "R", ("np.tanh(x) ** 2",)),
     "nn.gelu": Row("ops.nn.gelu(x)", "R"),
     "nn.selu": Row("ops.nn.selu(x)", "R"),
 }
@@ -123,8 +152,13 @@ STRUCTURAL = {
     "einsum_diagonal": Row("ops.einsum('iji->j', ops.broadcast_to(x, (4, 3, 4)))", "R"),
     "vecdot": Row("ops.vecdot(x, y)", "RR"),
     "index": Row("x[1, 1:]", "R"),
+    "scan": Row("ops.scan(lambda c, a: (c * a + 1, c - a), x[0], y)[1]", "RR"),
+    "nn.embedding": Row("ops.nn.embedding(ops.asarray(np.array([[0, 2], [2, 1]])), x)", "R"),
+    "nn.lstm": Row(LSTM, "RR"),
+    "nn.gru": Row(GRU, "RR"),
     "nn.softmax": Row("ops.nn.softmax(x)", "R"),
     "nn.log_softmax": Row("ops.nn.log_softmax(x)", "R"),
+    "nn.cross_entropy": Row("ops.nn.cross_entropy(x, ops.asarray(np.array([0, 2, 2])))", "R"),
 }
 
 DOMAINS = {"R": (-2.0, 2.0), "P": (0.5, 2.0), "U": (-0.9, 0.9), "G": (1.2, 3.0), "T": (-2.0, 2.0)}

@@ -19,10 +19,10 @@ from optshare.extend import (
     current_overlay,
     require_scalar,
 )
-from optshare_arrays import Primitive, Scope, namespace, neural, plain, reductions, vjp
+from optshare_arrays import Primitive, Scope, indexing, namespace, neural, plain, reductions, vjp
 from optshare_arrays.broadcasting import fitted
 from optshare_arrays.elementwise import add, exp, maximum, minimum, multiply
-from optshare_arrays.graph import recorded
+from optshare_arrays.graph import SEQUENCE, Leaf, recorded
 from optshare_functional.backend import FunctionalBackend
 from optshare_functional.trace import Tracer
 
@@ -95,22 +95,34 @@ class Joint(Scope):
     def record(self, primitive: Any, args: Any, kwargs: Any) -> Any:
         return super().record(self.instead.get(primitive, primitive), args, kwargs)
 
+    def record_pair(self, primitive: Any, x: Any, y: Any) -> Any:
+        return self.record(primitive, (x, y), {})
+
     def pull(self, output: Any, seed: Any, *, free: bool, again: bool = False) -> dict[Any, Any]:
         nodes, leaves = recorded(output.node), {}
-        found: dict[int, Any] = {output.node.sequence: seed}
+        found: dict[int, Any] = {output.node[SEQUENCE]: seed}
         for sequence in sorted(nodes, reverse=True):
             if sequence not in found:
                 continue
-            node, g = nodes[sequence], found.pop(sequence)
-            if node.plan is None:
-                leaves[node] = g
+            g = found.pop(sequence)
+            _, _, _, plan, parents, inputs, kwargs, answer = nodes[sequence]
+            if isinstance(plan, Leaf):
+                leaves[plan] = g
                 continue
-            pulled = [vjp(g, node.answer, *node.inputs, **node.kwargs) for vjp in node.plan.vjps]
-            for parent, each in zip(node.parents, pulled, strict=True):
+            pull = plan.pull or one_by_one(plan)
+            pulled = pull(plan.places, g, answer, inputs, kwargs)
+            for (key, shape, dtype, *_), each in zip(parents, pulled, strict=True):
                 if each is not None:
-                    key, each = parent.sequence, fitted(each, parent.shape, parent.dtype)
+                    each = fitted(each, shape, dtype)
                     found[key] = self.join(found[key], each) if key in found else each
         return leaves
+
+
+def one_by_one(plan: Any) -> Callable[..., list[Any]]:
+    def pull(places: Any, g: Any, answer: Any, inputs: Any, kwargs: Any) -> list[Any]:
+        return [vjp(g, answer, *inputs, **kwargs) for vjp in plan.vjps]
+
+    return pull
 
 
 class Sound(FunctionalBackend):
@@ -699,6 +711,93 @@ def _overwriting_softmax(x: Any, *, axis: int = -1) -> Any:
 @mutant("argument_overwritten", "softmax writes into its argument", "gradient.inputs.nn.softmax")
 class ArgumentOverwritten(Sound):
     ops = functions(nn={"softmax": _overwriting_softmax})
+
+
+def _cell_of(name: str, columns: Any) -> Any:
+    """A recurrent network whose weights have their gates in another order."""
+
+    def call(*args: Any) -> Any:
+        size = args[1].shape[-1]
+        order = np.concatenate([np.arange(k * size, (k + 1) * size) for k in columns])
+        states = args[: 3 if name == "lstm" else 2]
+        weights = (each[..., order] for each in args[len(states) :])
+        return getattr(namespace.ops.nn, name)(*states, *weights)
+
+    return call
+
+
+@mutant(
+    "lstm_of_another_order",
+    "the gates of lstm are i, f, o, g",
+    "gradient.nn.lstm",
+)
+class LstmOfAnotherOrder(Sound):
+    ops = functions(nn={"lstm": _cell_of("lstm", (0, 1, 3, 2))})
+
+
+@mutant("gru_of_another_order", "the gates of gru are z, r, n", "gradient.nn.gru")
+class GruOfAnotherOrder(Sound):
+    ops = functions(nn={"gru": _cell_of("gru", (1, 0, 2))})
+
+
+def _reset_before(x: Any, h: Any, w: Any, u: Any, b: Any, d: Any) -> Any:
+    """The older unit: r acts on h, and not on its product with the weight."""
+    ops, size, hs = namespace.ops, h.shape[-1], []
+    for t in range(x.shape[1]):
+        inputs = x[:, t] @ w + b
+        both = ops.nn.sigmoid((inputs + h @ u + d)[:, : 2 * size])
+        r, z = both[:, :size], both[:, size:]
+        n = ops.tanh((inputs + (r * h) @ u + d)[:, 2 * size :])
+        h = n + z * (h - n)
+        hs.append(h)
+    return ops.stack(hs, axis=1), h
+
+
+@mutant("gru_reset_before", "the reset gate of gru acts before the product", "gradient.nn.gru")
+class GruResetBefore(Sound):
+    ops = functions(nn={"gru": _reset_before})
+
+
+def _first_cell(x: Any, h: Any, c: Any, *weights: Any) -> Any:
+    hs, last, _ = namespace.ops.nn.lstm(x, h, c, *weights)
+    return hs, last, c
+
+
+@mutant("lstm_cell_lost", "lstm gives back the cells that it was given", "gradient.nn.lstm")
+class LstmCellLost(Sound):
+    ops = functions(nn={"lstm": _first_cell})
+
+
+@mutant("scan_without_memory", "no gradient flows along a scan", "gradient.scan")
+class ScanWithoutMemory(Sound):
+    ops = functions(
+        scan=lambda step, carry, inputs: namespace.ops.scan(
+            lambda before, each: step(plain(before), each), carry, inputs
+        )
+    )
+
+
+def _last_of_repeats(g: Any, index: Any, shape: Any) -> Any:
+    out = np.zeros_like(g, shape=shape)
+    out[index] = g
+    return out
+
+
+_assigned = Primitive(_last_of_repeats, [None])
+
+
+@mutant(
+    "last_of_repeats",
+    "an element taken several times has the gradient of the last",
+    "gradient.nn.embedding",
+    "gradient.take",
+)
+class LastOfRepeats(Sound):
+    instead: ClassVar = {
+        indexing._getitem: Primitive(
+            indexing._getitem.forward, [lambda g, y, x, index, shape: _assigned(g, index, shape)]
+        )
+    }
 
 
 # -- level 2: what is given back ---------------------------------------------------------------

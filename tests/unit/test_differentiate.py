@@ -6,6 +6,7 @@ import optshare_tape
 from optshare import Parameter, gradient, value_and_gradient
 from optshare.errors import CapabilityError, UnreachedParametersError, UnregisteredParameterError
 from optshare_arrays import Scope
+from optshare_arrays.graph import PLAN
 
 
 @pytest.fixture
@@ -16,16 +17,17 @@ def pulled(monkeypatch):
 
     def record(self, primitive, args, kwargs):
         value = plain(self, primitive, args, kwargs)
-        plan = value.node.plan
+        plan = value.node[PLAN]
 
         def pull(places, g, answer, inputs, kwargs):
             log.extend((primitive.name, place) for place in places)
             return [vjp(g, answer, *inputs, **kwargs) for vjp in plan.vjps]
 
-        value.node.plan = plan._replace(pull=pull)
+        value.node[PLAN] = plan.pulled_by(pull)
         return value
 
     monkeypatch.setattr(Scope, "record", record)
+    monkeypatch.setattr(Scope, "record_pair", lambda self, f, *pair: record(self, f, pair, {}))
     return log
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from optshare_arrays import ops
 
-X = np.array([[-3.0, -1.0, -0.2], [0.3, 1.0, 2.5]])
+X = np.array([[-3.5, -1.25, -0.2], [0.3, 0.9, 6.5]])
 
 
 def log_softmax(x, axis=-1):
@@ -21,7 +21,20 @@ def sigmoid(x):
     return 1 / (1 + anp.exp(-x))
 
 
+def hardsigmoid(x):
+    return anp.where(x <= -3, 0.0, anp.where(x >= 3, 1.0, (x + 3) / 6))
+
+
 ACTIVATIONS = {
+    "celu": elu,
+    "hardsigmoid": hardsigmoid,
+    "hardswish": lambda x: x * hardsigmoid(x),
+    "hardtanh": lambda x: anp.where(anp.abs(x) < 1, x, anp.sign(x)),
+    "logsigmoid": lambda x: -anp.log(1 + anp.exp(-x)),
+    "mish": lambda x: x * anp.tanh(anp.log(1 + anp.exp(x))),
+    "relu6": lambda x: anp.where(x > 0, anp.where(x < 6, x, 6.0), 0.0),
+    "softsign": lambda x: x / (1 + anp.abs(x)),
+    "tanhshrink": lambda x: x - anp.tanh(x),
     "elu": elu,
     "gelu": lambda x: 0.5 * x * (1 + anp.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
     "leaky_relu": lambda x: anp.where(x > 0, x, 0.01 * x),
@@ -60,6 +73,18 @@ def test_an_activation_keeps_the_dtype_of_value_and_gradient(name, dtype, engine
         (ops.nn.silu, 0.5),
         (ops.nn.gelu, 0.5),
         (ops.nn.tanh, 1.0),
+        (ops.nn.relu6, 0.0),
+        (ops.nn.celu, 1.0),
+        (ops.nn.softsign, 1.0),
+        (ops.nn.mish, 0.6),
+        (ops.nn.logsigmoid, 0.5),
+        (ops.nn.tanhshrink, 0.0),
+        (ops.nn.hardswish, 0.5),
+        (lambda x: ops.nn.hardtanh(x + 1), 0.5),
+        (lambda x: ops.nn.hardtanh(x - 1), 0.5),
+        (lambda x: ops.nn.relu6(x + 6), 0.5),
+        (lambda x: ops.nn.hardsigmoid(x + 3), 1 / 12),
+        (lambda x: ops.nn.hardsigmoid(x - 3), 1 / 12),
     ],
 )
 def test_an_activation_has_its_derivative_at_zero(f, expected, engine):
@@ -74,6 +99,7 @@ def test_the_derivative_of_selu_at_its_kink_is_one_of_its_two_sides(engine):
 
 def test_options_of_activations_are_honoured(derivatives):
     derivatives.agree(lambda x: ops.nn.elu(x, 0.3), lambda x: elu(x, 0.3), X)
+    derivatives.agree(lambda x: ops.nn.celu(x, 0.3), lambda x: 0.3 * elu(x / 0.3), X)
     derivatives.agree(
         lambda x: ops.nn.leaky_relu(x, 0.2), lambda x: anp.where(x > 0, x, 0.2 * x), X
     )

@@ -7,7 +7,7 @@ from numpy.testing import assert_equal
 import optshare_arrays
 import optshare_functional
 import optshare_tape
-from optshare.errors import EscapedValueError, NoDerivativeError
+from optshare.errors import DifferentiationError, EscapedValueError, NoDerivativeError
 from optshare_arrays import Primitive, Scope, Tracked, next_level, ops, own, plain
 from optshare_arrays.namespace import __all__ as names
 
@@ -127,3 +127,9 @@ def test_owned_gradients_have_their_inputs_shapes_and_dtypes():
     (found,) = own([np.ones((4, 3))], [np.zeros((1, 3), np.float32)], None)
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found, [[4.0, 4.0, 4.0]])
+
+
+def test_a_vjp_of_an_impossible_shape_is_named(engine):
+    twice = Primitive(lambda x: 2 * x, [lambda g, y, x: np.ones(5)], name="twice")
+    with pytest.raises(DifferentiationError, match=r"shape \(5,\) for an argument of shape \(3,\)"):
+        engine.grad(lambda x: ops.sum(twice(x)))(np.ones(3))

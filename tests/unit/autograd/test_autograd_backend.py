@@ -65,7 +65,9 @@ REDUCING = {
     "logsumexp": X, "max": TIES, "mean": X, "min": -TIES, "prod": ZEROS, "std": X, "sum": X,
     "var": X,
 }  # fmt: skip
-NEURAL = sorted(NN.__annotations__)
+SEVERAL = {"cross_entropy", "embedding", "gru", "lstm"}
+"""What takes more than one array."""
+NEURAL = sorted(set(NN.__annotations__) - SEVERAL)
 
 CALLS = [
     *(of(name, array) for name, array in UNARY.items()),
@@ -148,6 +150,13 @@ CALLS = [
     of("vecdot", X, Y),
     of("vecdot", X, ROW),
     of("vecdot", X, Y, axis=0),
+    by("nn.cross_entropy", lambda ops, x: ops.nn.cross_entropy(x, INDICES[:2]), X),
+    by("nn.embedding", lambda ops, x: ops.nn.embedding(INDICES.reshape(1, 3), x), P.T),
+    by("nn.lstm", lambda ops, x, w, u: ops.nn.lstm(x, w[:2, :2], w[:2, 2:4], w, u, w[0])[0],
+       BATCH, np.cos(np.arange(32.0)).reshape(4, 8), np.sin(np.arange(16.0)).reshape(2, 8)),
+    by("nn.gru", lambda ops, x, w, u: ops.nn.gru(x, w[:2, :2], w, u, w[0], w[1])[1],
+       BATCH, np.cos(np.arange(24.0)).reshape(4, 6), np.sin(np.arange(12.0)).reshape(2, 6)),
+    by("scan", lambda ops, x: ops.scan(lambda c, each: (c * each, c - each), x[0], x)[1], X),
     by("asarray", lambda ops, x: ops.asarray(x) * 2.0, X),
     by("stop_gradient", lambda ops, x: x * ops.stop_gradient(x), X),
 ]  # fmt: skip

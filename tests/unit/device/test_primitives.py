@@ -23,7 +23,7 @@ HOST_CONSTANTS = {
     "arranged: diff with ends",
 }
 """The cases that compute with arrays of NumPy's of their own, which CuPy refuses."""
-INDEXED_BY_THE_HOST = {"take", "take_along_axis"}
+INDEXED_BY_THE_HOST = {"nn.cross_entropy", "nn.embedding", "take", "take_along_axis"}
 """The scenarios that index with arrays of NumPy's, which CuPy copies to the device."""
 
 

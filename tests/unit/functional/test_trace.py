@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 import optshare
+import optshare_functional.trace
 from optshare import Buffer, Parameter
 from optshare.errors import DifferentiationError, EscapedValueError, UnreachedParametersError
 from optshare_arrays import Traceable, ops
-from optshare_functional import grad, gradient, value_and_grad, vjp
+from optshare_functional import grad, gradient, jacobian, jvp, value_and_grad, vjp
 
 X = np.array([0.3, -1.2, 0.7])
 
@@ -156,6 +157,31 @@ def test_a_buffer_written_inside_an_inner_differentiation_stays_tracked_by_the_o
     assert state.stored == 6.0
 
 
+@pytest.mark.parametrize(
+    "transform",
+    [
+        lambda f: lambda x: vjp(f, x),
+        lambda f: lambda x: jvp(f, (x,), (1.0,)),
+        jacobian,
+    ],
+    ids=["vjp", "jvp", "jacobian"],
+)
+def test_a_buffer_written_inside_a_transform_is_tracked_by_the_outside_only(transform):
+    state = Buffer(0.0)
+
+    def outer(x):
+        def inner(y):
+            state.value = x * 3 + 0 * y
+            return y * y
+
+        transform(inner)(1.0)
+        return state.value * x
+
+    assert grad(outer)(2.0) == 12.0
+    assert type(state.stored) is np.ndarray
+    assert state.stored == 6.0
+
+
 def test_an_input_is_never_written():
     x = X.copy()
     x.flags.writeable = False
@@ -227,6 +253,6 @@ def test_a_thread_started_inside_a_loss_sees_the_differentiation_through_propaga
 
 
 @pytest.mark.parametrize("several", [lambda x: (x, 2 * x), lambda x: [x], lambda x: {"y": x}])
-def test_a_function_of_several_results_is_refused(several):
+def test_the_backends_own_vjp_refuses_a_function_of_several_results(several):
     with pytest.raises(DifferentiationError, match="returns one array"):
-        vjp(several, np.ones(2))
+        optshare_functional.trace.vjp(several, np.ones(2))

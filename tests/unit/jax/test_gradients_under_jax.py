@@ -226,7 +226,8 @@ UNARY = """abs acos acosh asin asinh atan atanh ceil cos cosh exp expm1 floor is
     ones_like zeros_like stop_gradient"""
 BINARY = """add atan2 divide equal greater greater_equal hypot less less_equal logaddexp logical_and
     logical_or maximum minimum multiply not_equal pow subtract vecdot"""
-NEURAL = "elu gelu leaky_relu log_softmax relu selu sigmoid silu softmax softplus tanh"
+NEURAL = """celu elu gelu hardsigmoid hardswish hardtanh leaky_relu log_softmax logsigmoid mish relu
+    relu6 selu sigmoid silu softmax softplus softsign tanh tanhshrink"""
 REDUCTIONS = "logsumexp max mean min prod std sum var"
 CALLS = {
     **{name: lambda ops, x, n=name: getattr(ops, n)(x) for name in UNARY.split()},
@@ -249,6 +250,14 @@ CALLS = {
     "squeeze": lambda ops, x: ops.squeeze(x[:1], axis=0),
     "stack": lambda ops, x: ops.stack([x, 2 * x], axis=1),
     "take": lambda ops, x: ops.take(x, ops.asarray(np.array([0, 0, 2])), axis=1),
+    "scan": lambda ops, x: ops.scan(lambda c, each: (c * each, c - each), x[0], x)[1],
+    "nn.embedding": lambda ops, x: ops.nn.embedding(ops.asarray(np.array([[0, 2], [2, 2]])), x),
+    "nn.gru": lambda ops, x: ops.nn.gru(
+        ops.reshape(x, (2, 3, 2)), x[:2, :1], x[:2, 1:], x[:1, :3], x[1, :3], x[2, :3]
+    )[0],
+    "nn.lstm": lambda ops, x: ops.nn.lstm(
+        ops.reshape(x, (2, 3, 2)), x[:2, :1], x[:2, 1:2], x[:2], x[1:2], x[2]
+    )[0],
     "take_along_axis": lambda ops, x: ops.take_along_axis(
         x, ops.asarray(np.array([[0], [3], [1]])), axis=1
     ),

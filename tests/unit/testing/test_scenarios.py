@@ -1,10 +1,10 @@
 """The references of the scenarios, by other ways; and that no function lacks one."""
 
 import math
-import re
 
 import numpy as np
 import pytest
+import torch
 
 from optshare.namespace.protocol import NN, Namespace
 from optshare.testing import CHECKS
@@ -69,7 +69,7 @@ def test_the_inputs_are_in_their_domains_away_from_kinks_and_always_the_same():
             assert array.dtype == np.float64
             assert low <= array.min() <= array.max() <= high
             np.testing.assert_array_equal(array, again)
-        for kink in (0.0, 0.25, 0.5, -0.5):
+        for kink in (0.0, 0.25, 0.5, -0.5, 1.0, -1.0, 1.5, -1.5):
             assert np.abs(arrays[0] - kink).min() > 2e-3
         if len(arrays) == 2 and arrays[0].shape == arrays[1].shape:
             assert np.abs(arrays[0] - arrays[1]).min() > 2e-3
@@ -95,6 +95,56 @@ def sigmoid(x):
 
 def elu(x, alpha=1.0):
     return x if x > 0 else alpha * (math.exp(x) - 1)
+
+
+def hardsigmoid(half):
+    return min(max((2 * half + 3) / 6, 0.0), 1.0)
+
+
+def scanned(x, y):
+    state, outputs = x[0], []
+    for row in y:
+        outputs.append(state - row)
+        state = state * row + 1
+    return np.array(outputs)
+
+
+def lstm(x, y):
+    x, y = torch.tensor(x), torch.tensor(y)
+    cell = torch.nn.LSTMCell(2, 2, dtype=torch.float64)
+    weights = torch.cat([y.reshape(-1), x[1]]), torch.cat([x[2], y.reshape(-1)])
+    copied(cell, *(each.reshape(2, 8) for each in weights), y[1:].reshape(-1), torch.zeros(8))
+    h, c, sequences, hs = x[:2, :2], y[:2, 2:], x.reshape(2, 3, 2), []
+    for t in range(3):
+        h, c = cell(sequences[:, t], (h, c))
+        hs.append(h)
+    return joined(torch.stack(hs, 1), h, c)
+
+
+def gru(x, y):
+    x, y = torch.tensor(x), torch.tensor(y)
+    cell = torch.nn.GRUCell(2, 2, dtype=torch.float64)
+    biases = y[:, :2].reshape(-1), x[:, 2:].reshape(-1)
+    copied(cell, y.reshape(2, 6), x.reshape(2, 6), *biases)
+    h, sequences, hs = x[:2, :2], x.reshape(2, 3, 2), []
+    for t in range(3):
+        h = cell(sequences[:, t], h)
+        hs.append(h)
+    return joined(torch.stack(hs, 1), h)
+
+
+def copied(cell, input_weight, hidden_weight, input_bias, hidden_bias):
+    given = {
+        "weight_ih": input_weight.T,
+        "weight_hh": hidden_weight.T,
+        "bias_ih": input_bias,
+        "bias_hh": hidden_bias,
+    }
+    cell.load_state_dict(given)
+
+
+def joined(*arrays):
+    return np.concatenate([each.detach().numpy().ravel() for each in arrays])
 
 
 def variance(x):
@@ -159,6 +209,15 @@ FORMULAS = {
     "nn.gelu": each(
         lambda x: 0.5 * x * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
     ),
+    "nn.celu": each(lambda x: x if x > 0 else 0.5 * (math.exp(x / 0.5) - 1)),
+    "nn.hardsigmoid": each(hardsigmoid),
+    "nn.hardswish": each(lambda x: 2 * x * hardsigmoid(x)),
+    "nn.hardtanh": each(lambda x: min(max(x, -1.0), 1.0)),
+    "nn.logsigmoid": each(lambda x: math.log(sigmoid(x))),
+    "nn.mish": each(lambda x: x * math.tanh(math.log(1 + math.exp(x)))),
+    "nn.relu6": each(lambda x: min(max(4 * x, 0.0), 6.0)),
+    "nn.softsign": each(lambda x: x / (1 + abs(x))),
+    "nn.tanhshrink": each(lambda x: x - math.tanh(x)),
     "nn.selu": each(lambda x: 1.0507009873554805 * elu(x, 1.6732632423543772)),
     "sum": rows(sum),
     "sum_keepdims": lambda x: np.array([[sum(row)] for row in x]),
@@ -199,8 +258,15 @@ FORMULAS = {
     "einsum_sum": lambda x, y: y @ x.sum(axis=0),
     "einsum_diagonal": rows(sum),
     "index": lambda x: np.array(x.tolist()[1][1:]),
+    "scan": scanned,
+    "nn.embedding": lambda x: np.array([[x[0], x[2]], [x[2], x[1]]]),
+    "nn.lstm": lstm,
+    "nn.gru": gru,
     "nn.softmax": rows(softmax),
     "nn.log_softmax": rows(lambda r: [math.log(v) for v in softmax(r)]),
+    "nn.cross_entropy": lambda x: [
+        -math.log(softmax(row)[label]) for row, label in zip(x, [0, 2, 2], strict=True)
+    ],
 }
 
 

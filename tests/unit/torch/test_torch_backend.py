@@ -140,8 +140,9 @@ def test_every_function_of_ops_has_the_value_and_derivative_of_the_tape():
         **{
             name: lambda ops, x, name=name: getattr(ops.nn, name)(x)
             for name in (
-                "elu", "gelu", "leaky_relu", "log_softmax", "relu",
-                "selu", "sigmoid", "silu", "softmax", "softplus", "tanh",
+                "celu", "elu", "gelu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu",
+                "log_softmax", "logsigmoid", "mish", "relu", "relu6", "selu", "sigmoid", "silu",
+                "softmax", "softplus", "softsign", "tanh", "tanhshrink",
             )
         },
     }  # fmt: skip

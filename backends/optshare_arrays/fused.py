@@ -1,0 +1,62 @@
+"""Fused primitives: a forward and a backward pass by hand, on plain arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from optshare_arrays.differentiation import vjp
+from optshare_arrays.graph import Scope
+from optshare_arrays.primitives import Primitive, Traceable
+from optshare_arrays.tracked import Tracked
+
+Function = Callable[..., Any]
+
+
+class Fused(Primitive):
+    """A primitive with a fast derivative by hand, and to any order by its definition.
+
+    Args:
+        definition: the same function, composed of differentiable functions. It is
+            differentiated wherever the backward pass is itself tracked.
+        run: `run(*args) -> (answer, saved)`, on plain arrays.
+        backward: `backward(places, g, saved, *args)`, on plain arrays: the cotangents
+            of the arguments at the places, which are all that is wanted.
+        name: its name in messages.
+    """
+
+    saves = True
+
+    def __init__(self, definition: Function, run: Function, backward: Function, name: str) -> None:
+        def forward(*args: Any) -> Any:
+            return run(*args)[0]
+
+        super().__init__(forward, name=name)
+        self._definition = definition
+        self._run = run
+        self._backward = backward
+        self.pull = self._pulled
+
+    def run(self, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        """The answer, and what the backward pass needs beside the arguments."""
+        return self._run(*args)
+
+    def _mentioned(self, place: int) -> Callable[[int], bool]:
+        return lambda argument: argument >= 0
+
+    def _pulled(
+        self, places: Sequence[int], g: Any, answer: Any, args: Sequence[Any], kwargs: Any
+    ) -> Sequence[Any]:
+        saved = kwargs.get("saved")
+        if saved is None or any(isinstance(each, Traceable) for each in (g, *args)):
+            return self._composed(places, g, args)
+        return self._backward(places, g, saved, *args)
+
+    def _composed(self, places: Sequence[int], g: Any, args: Sequence[Any]) -> Sequence[Any]:
+        def f(*tracked: Any) -> Any:
+            values = list(args)
+            for place, each in zip(places, tracked, strict=True):
+                values[place] = each
+            return self._definition(*values)
+
+        return vjp(Scope(Tracked), f, *(args[place] for place in places), free=True)[1](g)
