@@ -7,9 +7,13 @@ from typing import Any, Literal
 
 import numpy as np
 
+from optshare.backend import seam_of
 from optshare.dispatch import namespace_of
 from optshare.errors import DataError, HyperparameterError, LabelError
 from optshare.namespace.protocol import Namespace
+from optshare.narrowing import is_host
+from optshare.parameter import is_array
+from optshare.registry import owner
 
 Reduction = Literal["mean", "sum", "none"]
 
@@ -92,7 +96,7 @@ def accuracy(scores: Any, labels: Any) -> float:
     """
     ops = namespace_of(scores)
     best: Any = ops.argmax(scores, axis=-1)
-    return float(np.mean(np.equal(np.asarray(best), _checked(ops, labels, scores))))
+    return float(np.mean(np.equal(_on_host(best), _checked(ops, labels, scores))))
 
 
 def _reduced(ops: Namespace, losses: Any, reduction: str) -> Any:
@@ -116,7 +120,7 @@ def _checked(ops: Namespace, labels: Any, scores: Any) -> Any:
             f"floats, name the other arguments in wrt="
         )
     concrete = ops.is_concrete(labels)
-    found = np.asarray(labels) if concrete else labels
+    found = _on_host(labels) if concrete else labels
     if found.dtype.kind not in "iu":
         raise LabelError(f"labels must be integers, not {found.dtype}")
     if tuple(found.shape) != tuple(scores.shape[:-1]):
@@ -124,6 +128,11 @@ def _checked(ops: Namespace, labels: Any, scores: Any) -> Any:
     if concrete:
         _require_classes(found, scores.shape[-1])
     return found
+
+
+def _on_host(x: Any) -> np.ndarray[Any, Any]:
+    foreign = is_array(x) and not is_host(x)
+    return seam_of(owner(x)).host_copy(x) if foreign else np.asarray(x)
 
 
 def _require_classes(found: Any, classes: int) -> None:

@@ -232,7 +232,7 @@ class Probed:
     def _require_unwritten(self, before: list[tuple[str, Any, bytes]]) -> None:
         self._point.require_unwritten(self._names)
         for path, array, content in before:
-            if np.asarray(array).tobytes() != content:
+            if _content(array) != content:
                 raise GradientError(
                     f"f changes argument {path} in place; compute a new array instead"
                 )
@@ -267,10 +267,14 @@ def _snapshots(args: tuple[Any, ...]) -> list[tuple[str, Any, bytes]]:
     """The arrays among arguments that are constants, with what they hold."""
     arrays = [(path, each) for path, each in leaves(args) if not isinstance(each, Parameter)]
     return [
-        (path, each, np.asarray(each).tobytes())
+        (path, each, _content(each))
         for path, each in arrays
         if is_array(each) and not is_floating(each)
     ]
+
+
+def _content(array: Any) -> bytes:
+    return seam_of(registry.owner(array)).host_copy(array).tobytes()
 
 
 def _nothing_to_check(point: Point) -> str:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from optshare import registry
-from optshare.backend import Backend, Seam, seam_of
+from optshare.backend import Backend, Seam, placed, seam_of
 from optshare.binding import Binding, Pairs
 from optshare.errors import GradientShapeError, ParameterError
 from optshare.kernels import numpy as numpy_kernel
@@ -99,7 +99,7 @@ def _job(binding: Binding, key: Any, gradient: Any) -> Job:
     view, memory = seam.host_view(key.stored), seam.memory(gradient)
     if view is None:
         _require_real(path, dtype_name(key.stored.dtype))
-        gradient = _on_engine(path, backend, gradient)
+        gradient = _on_engine(path, backend, key.stored, gradient)
     else:
         gradient = _on_host(path, key.stored.dtype, gradient)
     shape = tuple(key.stored.shape)
@@ -114,10 +114,13 @@ def _job(binding: Binding, key: Any, gradient: Any) -> Job:
     return Job(key, backend, seam, in_place, view, gradient, memory)
 
 
-def _on_engine(path: str, backend: Backend, gradient: Any) -> Any:
+def _on_engine(path: str, backend: Backend, value: Any, gradient: Any) -> Any:
     """A gradient as the engine's own array of real numbers."""
     own = backend.name in registry.claimants(gradient.__class__)
-    array = gradient if own else backend.ops.asarray(_as_numpy(path, gradient))
+    if own and is_host(gradient) == is_host(value):
+        array = gradient
+    else:
+        array = placed(backend.ops, _as_numpy(path, gradient), value)
     if "complex" in dtype_name(array.dtype):
         raise GradientShapeError(
             f"the gradient of {path!r} has dtype {array.dtype}, not a real one"

@@ -10,6 +10,7 @@ from optshare_arrays import in_place as in_place
 from optshare_arrays import numpy_elementwise as numpy_elementwise
 from optshare_arrays import numpy_products as numpy_products
 from optshare_arrays import numpy_shapes as numpy_shapes
+from optshare_arrays.backend import ArraysBackend
 from optshare_arrays.custom import primitive
 from optshare_arrays.differentiation import checked_seed, detacher, own, settled, vjp
 from optshare_arrays.graph import Leaf, Node, Scope, hooks_of, leaf_node, next_level
@@ -29,6 +30,7 @@ from optshare_arrays.transforms import (
 )
 
 __all__ = [
+    "ArraysBackend",
     "Auxiliary",
     "Chosen",
     "Handle",

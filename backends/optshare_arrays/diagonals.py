@@ -6,6 +6,7 @@ from typing import Any
 
 from optshare_arrays import reductions
 from optshare_arrays.axes import normal_axes
+from optshare_arrays.devices import zeros
 from optshare_arrays.primitives import Primitive, stands_for
 from optshare_arrays.untyped import np
 
@@ -18,7 +19,7 @@ def _embed(g: Any, shape: tuple[int, ...], where: Where) -> Any:
     offset, *axes = where
     rows, columns = (shape[axis] for axis in axes)
     rest = [n for axis, n in enumerate(shape) if axis not in axes]
-    out = np.zeros_like(g, shape=(rows * columns, *rest))
+    out = zeros(g, (rows * columns, *rest))
     start, length = max(offset, -offset * columns), g.shape[-1]
     if length:
         places = slice(start, start + length * (columns + 1), columns + 1)

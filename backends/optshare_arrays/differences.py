@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from optshare_arrays.axes import along, normal_axes
+from optshare_arrays.devices import beside
 from optshare_arrays.indexing import getitem
 from optshare_arrays.namespace import ops
 from optshare_arrays.primitives import stands_for
@@ -29,7 +30,7 @@ def diff(a: Any, n: int = 1, axis: int = -1, **ends: Any) -> Any:
     (place,) = normal_axes(axis, a.ndim)
     shape = (*a.shape[:place], 1, *a.shape[place + 1 :])
     wide = {
-        name: each if np.ndim(each) else broadcast_to(np.asarray(each, a.dtype), shape)
+        name: each if np.ndim(each) else broadcast_to(beside(np.asarray(each, a.dtype), a), shape)
         for name, each in ends.items()
         if each is not np._NoValue
     }
@@ -67,5 +68,5 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True) -> Any
     """Evenly spaced numbers along a new first axis, from one array to another."""
     count = num - 1 if endpoint else num
     weights = np.arange(num).reshape((num,) + (1,) * max(np.ndim(start), np.ndim(stop)))
-    share = weights / max(count, 1)
+    share = beside(weights / max(count, 1), start, stop)
     return start * (1 - share) + stop * share

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from optshare.extend import DifferentiationError, Pullback, current_overlay
 from optshare_arrays.broadcasting import fitted
+from optshare_arrays.devices import converted, is_on_device
 from optshare_arrays.graph import PLAN, Scope, next_level
 from optshare_arrays.parts import is_complex, turned
 from optshare_arrays.primitives import Traceable, plain
@@ -42,9 +43,7 @@ def vjp(scope: Scope, fn: Callable[..., Any], *arrays: Any, free: bool) -> tuple
 
 def settled(value: Any, inputs: Sequence[Any]) -> Any:
     """A value that keeps its numbers when an input is written: a copy, if it shares memory."""
-    if not isinstance(value, np.ndarray):
-        return value
-    shares = value.base is not None or any(value is each for each in inputs)
+    shares = getattr(value, "base", None) is not None or any(value is each for each in inputs)
     return value.copy() if shares else value
 
 
@@ -68,12 +67,19 @@ def checked_seed(seed: Any, value: Any) -> Any:
         raise DifferentiationError(
             f"the seed is complex, the value {value.dtype}; pass the seed's real part"
         )
-    array: Any = seed if isinstance(seed, Traceable) else np.asarray(seed, value.dtype)
+    array: Any = seed if isinstance(seed, Traceable) else _seed(seed, value)
     if array.shape != value.shape:
         raise DifferentiationError(
             f"the seed has shape {array.shape}, the value {value.shape}; they must be equal"
         )
     return turned(fitted(array, value.shape, value.dtype))
+
+
+def _seed(seed: Any, value: Any) -> Any:
+    array = plain(value)
+    if is_on_device(array):
+        return converted(seed, array.dtype, array.device)
+    return np.asarray(seed, array.dtype)
 
 
 def own(gradients: Sequence[Any], inputs: Sequence[Any], seed: Any) -> list[Any]:
@@ -101,6 +107,7 @@ def own(gradients: Sequence[Any], inputs: Sequence[Any], seed: Any) -> list[Any]
 def _owned(gradient: Any, seen: set[int]) -> Any:
     if isinstance(gradient, np.generic):
         return np.asarray(gradient)
-    if id(gradient) in seen or gradient.base is not None or not gradient.flags.writeable:
+    if id(gradient) in seen or gradient.base is not None:
         return gradient.copy()
-    return gradient
+    writeable = getattr(gradient.flags, "writeable", True)  # CuPy's flags do not tell
+    return gradient if writeable else gradient.copy()

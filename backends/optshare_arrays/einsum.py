@@ -7,6 +7,7 @@ from string import ascii_letters
 from typing import Any
 
 from optshare_arrays.broadcasting import broadcast
+from optshare_arrays.devices import beside
 from optshare_arrays.diagonals import diagonal
 from optshare_arrays.primitives import Variadic, stands_for
 from optshare_arrays.shaping import as_array, expand_dims
@@ -59,7 +60,10 @@ def einsum(subscripts: Any, *operands: Any, optimize: Any = True) -> Any:
         subscripts, operands = _lettered((subscripts, *operands))
     arrays = [as_array(each) for each in operands]
     dtype = np.result_type(*(getattr(each, "dtype", each) for each in arrays))
-    arrays = [each if hasattr(each, "ndim") else np.asarray(each, dtype) for each in arrays]
+    arrays = [
+        each if hasattr(each, "ndim") else beside(np.asarray(each, dtype), *arrays)
+        for each in arrays
+    ]
     inputs, output = _parsed(subscripts, [each.ndim for each in arrays])
     terms = [_without_repeats(x, letters) for letters, x in zip(inputs, arrays, strict=True)]
     return _einsum(*(x for x, _ in terms), inputs=tuple(each for _, each in terms), output=output)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from optshare_arrays.untyped import np
+from optshare_arrays.devices import zeros
 
 
 def constants(like: Any) -> tuple[Any, Any]:
     """1/2 and 1 as arrays: NumPy converts a Python number at each use."""
-    one = np.ones_like(like, shape=())
+    one = zeros(like, ())
+    one[...] = 1
     return one / 2, one
 
 

@@ -6,6 +6,7 @@ import math
 from typing import Any, cast
 
 from optshare_arrays.axes import along, normal_axes
+from optshare_arrays.devices import add_at, zeros
 from optshare_arrays.primitives import Primitive, plain, stands_for
 from optshare_arrays.untyped import np, op
 
@@ -14,14 +15,14 @@ _BASIC = (int, slice, type(None), type(Ellipsis), np.integer)
 
 def _scatter(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
     """Zeros of a shape, with g added at an index."""
-    out = np.zeros_like(g, shape=shape, order="C")
+    out = zeros(g, shape)
     places = cast(tuple[Any, ...], index if isinstance(index, tuple) else (index,))
     if all(isinstance(each, _BASIC) and not isinstance(each, bool) for each in places):
         out[index] = g
     elif isinstance(out, np.ndarray) and _takes_rows(places):
         _add_rows(out, places[0], g)
     else:
-        np.add.at(out, index, g)
+        add_at(out, index, g)
     return out
 
 
@@ -71,7 +72,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     if axis is None:
         x, axis = x.reshape((-1,)), 0
     (place,) = normal_axes(axis, x.ndim)
-    return getitem(x, along(place, np.asarray(plain(indices))))
+    return getitem(x, along(place, _plain_index(indices)))
 
 
 @stands_for(np.take_along_axis)
@@ -96,4 +97,5 @@ def flip(x: Any, axis: Any = None) -> Any:
 def _plain_index(index: Any) -> Any:
     if isinstance(index, tuple):
         return tuple(map(_plain_index, cast(tuple[Any, ...], index)))
-    return np.asarray(index) if isinstance(index, list) else plain(index)
+    index = plain(index)
+    return np.asarray(index) if isinstance(index, list) else index

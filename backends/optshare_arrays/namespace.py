@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Literal
+from typing import Any
 
 from optshare.extend import Namespace, complete
-from optshare_arrays import nn
+from optshare_arrays import nn, random
 from optshare_arrays.constants import (
     bitwise_and,
     bitwise_invert,
@@ -21,6 +21,7 @@ from optshare_arrays.constants import (
     searchsorted,
     signbit,
 )
+from optshare_arrays.devices import converted
 from optshare_arrays.diagonals import tril, triu
 from optshare_arrays.einsum import einsum
 from optshare_arrays.elementwise import (
@@ -234,7 +235,6 @@ __all__ = [
     "zeros_like",
 ]
 
-arange = np.arange
 zeros_like = constant(np.zeros_like)
 ones_like = constant(np.ones_like)
 stop_gradient = plain
@@ -248,13 +248,16 @@ def full_like(x: Any, fill_value: Any, *, dtype: Any = None, **options: Any) -> 
     return broadcast_to(astype(fill_value, dtype or x.dtype), x.shape)
 
 
-def asarray(
-    x: Any, dtype: Any = None, *, device: Literal["cpu"] | None = None, copy: bool | None = None
-) -> Any:
-    """An array of what is given; a tracked value stays what it is."""
+def arange(*bounds: Any, dtype: Any = None, device: Any = None) -> Any:
+    """Evenly spaced numbers: `arange(stop)`, `arange(start, stop, step)`."""
+    return converted(np.arange(*bounds, dtype=dtype), device=device)
+
+
+def asarray(x: Any, dtype: Any = None, *, device: Any = None, copy: bool | None = None) -> Any:
+    """An array of what is given, where it is or on a device; a tracked value stays what it is."""
     if isinstance(x, Traceable):
         return x if dtype is None else astype(x, dtype)
-    return np.asarray(x, dtype, device=device, copy=copy)
+    return converted(x, dtype, device, copy)
 
 
-ops: Namespace = complete(sys.modules[__name__], nn=nn)
+ops: Namespace = complete(sys.modules[__name__], nn=nn, random=random)

@@ -13,6 +13,7 @@ from optshare.extend import (
     Pullback,
     current_overlay,
 )
+from optshare_arrays.devices import is_on_device
 from optshare_arrays.parts import turned
 from optshare_arrays.primitives import Primitive, Traceable, plain
 from optshare_arrays.untyped import np
@@ -83,7 +84,8 @@ def _apart(cotangent: Any) -> Any:
     """A cotangent as VJPs have it, which shares no memory with what the author's function kept."""
     if cotangent is None:
         return None
-    return turned(cotangent.copy() if isinstance(cotangent, np.ndarray) else cotangent)
+    kept = isinstance(cotangent, np.ndarray) or is_on_device(cotangent)
+    return turned(cotangent.copy() if kept else cotangent)
 
 
 class _Logged(Overlay):

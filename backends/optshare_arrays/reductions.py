@@ -69,8 +69,16 @@ _cumsum = Primitive(
 )
 
 
+def _greatest(x: Any, axis: tuple[int, ...]) -> Any:
+    """The maximum over axes, which are kept; -inf where there is nothing."""
+    shape = tuple(1 if place in axis else n for place, n in enumerate(x.shape))
+    if 0 in x.shape and 0 not in shape:
+        return np.full_like(x, -np.inf, shape=shape)
+    return np.max(x, axis=axis, keepdims=True)
+
+
 def _logsumexp_of(x: Any, axis: tuple[int, ...]) -> Any:
-    top = np.max(x.real, axis=axis, keepdims=True, initial=-np.inf)
+    top = _greatest(x.real, axis)
     top = np.where(np.isfinite(top), top, 0).astype(x.dtype)
     with np.errstate(divide="ignore"):
         return np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
@@ -147,7 +155,7 @@ def prod(x: Any, axis: Axes = None, *, keepdims: bool = False) -> Any:
 def _product(x: Any) -> Any:
     """The product along the first axis."""
     if len(x) == 0:
-        return np.ones(x.shape[1:], x.dtype)
+        return np.ones_like(plain(x).sum(axis=0))
     while len(x) > 1:
         half = len(x) // 2
         pairs = x[:half] * x[half : 2 * half]
@@ -165,7 +173,7 @@ def cumulative_sum(x: Any, *, axis: int | None = None, include_initial: bool = F
     if not include_initial:
         return summed
     shape = (*x.shape[:place], 1, *x.shape[place + 1 :])
-    return concat([np.zeros(shape, summed.dtype), summed], axis=place)
+    return concat([np.zeros_like(plain(summed), shape=shape), summed], axis=place)
 
 
 @stands_for(np.cumsum)

@@ -7,6 +7,7 @@ from typing import Any
 
 from optshare_arrays.axes import Axes, along, normal_axes
 from optshare_arrays.broadcasting import broadcast, cast
+from optshare_arrays.devices import beside
 from optshare_arrays.primitives import (
     Primitive,
     Variadic,
@@ -142,7 +143,8 @@ def concat(arrays: Sequence[Any], axis: int | None = 0) -> Any:
 def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     """Arrays side by side along a new axis."""
     parts = [as_array(each) for each in arrays]
-    lifted = [expand_dims(np.asarray(each) if np.isscalar(each) else each, axis) for each in parts]
+    parts = [beside(np.asarray(each), *parts) if np.isscalar(each) else each for each in parts]
+    lifted = [expand_dims(each, axis) for each in parts]
     return concat(lifted, axis)
 
 
@@ -192,7 +194,7 @@ def as_array(x: Any) -> Any:
 
 
 def _negated(shift: Any) -> Any:
-    return -np.asarray(shift)
+    return -shift if hasattr(shift, "dtype") else -np.asarray(shift)
 
 
 def _only(given: dict[str, Any], **allowed: Any) -> None:

@@ -26,7 +26,7 @@ def sort(x: Any, *, axis: int = -1, descending: bool = False, stable: bool = Tru
 
 @stands_for(np.sort)
 def _numpy_sort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: Any = None) -> Any:
-    places = np.argsort(plain(a), axis=axis, kind=kind, stable=stable)
+    places = np.argsort(plain(a), axis=axis, kind="stable" if stable else kind)
     return take_along_axis(a, places, axis)
 
 

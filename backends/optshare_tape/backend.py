@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from optshare.extend import BaseBackend, Namespace, Overlay, Pullback
-from optshare_arrays import Scope, detacher, plain
-from optshare_arrays import ops as array_functions
+from optshare.extend import Overlay, Pullback
+from optshare_arrays import ArraysBackend, Scope, plain
 from optshare_arrays import vjp as _vjp
 from optshare_tape import variable
 from optshare_tape.values import Value
@@ -20,11 +19,10 @@ def vjp(fn: Callable[..., Any], *arrays: Any) -> tuple[Any, Pullback]:
     return _vjp(Scope(Value), fn, *arrays, free=True)
 
 
-class TapeBackend(BaseBackend):
+class TapeBackend(ArraysBackend):
     """Flux's style: tracked values that link to their inputs."""
 
     name = "tape"
-    ops: Namespace = array_functions
 
     def vjp(self, fn: Callable[..., Any], *arrays: Any) -> tuple[Any, Pullback]:
         """The value of `fn(*arrays)` and its pullback."""
@@ -40,10 +38,6 @@ class TapeBackend(BaseBackend):
     def host_view(self, array: Any) -> np.ndarray[Any, Any] | None:
         """The memory of an array, or of the one under a tracked value, such as a `.grad`."""
         return super().host_view(plain(array))
-
-    def detacher(self) -> Callable[[Any], Any]:
-        """A function that strips from a value what is tracked from now on."""
-        return detacher()
 
     def record(self) -> Overlay:
         """A context in which Parameters are tracked."""

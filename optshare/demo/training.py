@@ -11,6 +11,7 @@ import numpy as np
 
 import optshare
 from optshare import registry
+from optshare.backend import seam_of
 from optshare.demo.digits import Digits, require
 
 EPOCHS = 20
@@ -47,11 +48,16 @@ def build() -> optshare.Chain:
 
 
 def train(
-    backend: str, digits: Digits, epochs: int = EPOCHS, tick: Callable[[], object] = lambda: None
+    backend: str,
+    digits: Digits,
+    epochs: int = EPOCHS,
+    tick: Callable[[], object] = lambda: None,
+    device: str | None = None,
 ) -> Run:
-    """Train the model on one backend; `tick` is called after each epoch."""
-    model = optshare.to(build(), backend)
-    arrays = [registry.load(backend).ops.asarray(each) for each in digits]
+    """Train the model on one backend, and device; `tick` is called after each epoch."""
+    model = optshare.to(build(), backend, device=device)
+    where = {} if device is None else {"device": device}
+    arrays = [registry.load(backend).ops.asarray(each, **where) for each in digits]
     train_x, train_y, test_x, test_y = arrays
     opt = optshare.Adam(model, lr=LR)
     order = np.random.default_rng(SEED)
@@ -68,11 +74,15 @@ def train(
             steps = [float(opt.step(loss, x, y)) for x, y in batches]
             losses.append(float(np.mean(steps)))
             if epoch == min(COMPARED_AFTER, epochs):
-                compared = [np.array(np.asarray(p.value)) for p in optshare.params(model)]
+                compared = [_host(p.value) for p in optshare.params(model)]
             tick()
         seconds = time.perf_counter() - started
         accuracy = optshare.accuracy(model(test_x), test_y)
     return Run(backend, losses, accuracy, seconds, compared)
+
+
+def _host(array: Any) -> Any:
+    return seam_of(registry.owner(array)).host_copy(array)
 
 
 def _one_thread() -> Any:

@@ -38,7 +38,7 @@ def _data(subject: Subject, *shape: int) -> tuple[Any, Any]:
 def _dense(subject: Subject) -> None:
     seed(0)
     layer = layers.Dense(4, 3, layers.tanh, dtype=np.float64)
-    weight, bias = (np.array(p.value) for p in params(layer))
+    weight, bias = (subject.host(p.value) for p in params(layer))
     host, x = _data(subject, 5, 4)
     found = _moved(subject, layer)(x)
     require_close(subject.host(found), np.tanh(host @ weight + bias), "tanh(x @ weight + bias)")
@@ -52,7 +52,7 @@ def _chain(subject: Subject) -> None:
         layers.Dense(4, 3, layers.relu, dtype=np.float64),
         layers.Dense(3, 2, dtype=np.float64),
     )
-    w1, b1, w2, b2 = (np.array(p.value) for p in params(model))
+    w1, b1, w2, b2 = (subject.host(p.value) for p in params(model))
     host, x = _data(subject, 5, 2, 2)
     hidden = np.maximum(host.reshape(5, 4) @ w1 + b1, 0)
     found = subject.host(_moved(subject, model)(x))

@@ -156,3 +156,14 @@ def test_a_bernoulli_mask_is_drawn_from_its_key_alone(engine):
     assert (mask != ops.random.bernoulli((3, 2), 0.7, like)).any()
     drawn = engine.grad(lambda x: ops.sum(x * ops.random.bernoulli((3, 1), 0.7, x)))(like)
     np.testing.assert_array_equal(drawn, mask)
+
+
+def test_the_second_derivative_of_cross_entropy_does_not_depend_on_the_order_in_memory(engine):
+    labels = np.array([0, 2])
+
+    def slope(x):
+        (g,) = engine.gradient(lambda y: ops.sum(ops.nn.cross_entropy(y, labels)), x)
+        return ops.sum(g * g)
+
+    by_rows, by_columns = engine.grad(slope)(X[:2]), engine.grad(slope)(np.asfortranarray(X[:2]))
+    np.testing.assert_allclose(by_columns, by_rows, rtol=1e-14)
