@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from optshare_arrays.axes import along, normal_axes
 from optshare_arrays.devices import add_at, zeros
-from optshare_arrays.primitives import Primitive, plain, stands_for
+from optshare_arrays.primitives import Primitive, Traceable, plain, stands_for
 from optshare_arrays.untyped import np, op
 
 _BASIC = (int, slice, type(None), type(Ellipsis), np.integer)
@@ -72,7 +72,9 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     if axis is None:
         x, axis = x.reshape((-1,)), 0
     (place,) = normal_axes(axis, x.ndim)
-    return getitem(x, along(place, _plain_index(indices)))
+    taken = getitem(x, along(place, _plain_index(indices)))
+    is_view = isinstance(indices, int) and not isinstance(taken, Traceable)
+    return taken.copy() if is_view else taken
 
 
 @stands_for(np.take_along_axis)
