@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from optshare_arrays.axes import along, normal_axes
 from optshare_arrays.devices import add_at, zeros
-from optshare_arrays.primitives import Primitive, Traceable, plain, stands_for
+from optshare_arrays.primitives import Primitive, plain, stands_for
 from optshare_arrays.untyped import np, op
 
 _BASIC = (int, slice, type(None), type(Ellipsis), np.integer)
@@ -72,8 +72,8 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     if axis is None:
         x, axis = x.reshape((-1,)), 0
     (place,) = normal_axes(axis, x.ndim)
-    taken = getitem(x, along(place, _plain_index(indices)))
-    is_view = isinstance(indices, int) and not isinstance(taken, Traceable)
+    taken: Any = getitem(x, along(place, _plain_index(indices)))
+    is_view = isinstance(indices, int) and isinstance(taken, np.ndarray)
     return taken.copy() if is_view else taken
 
 
