@@ -21,7 +21,20 @@ def namespace_of(*arrays: Any) -> Namespace:
     """
     if len(arrays) == 1 and (sole := registry.sole(arrays[0].__class__)) is not None:
         return sole.ops
+    kinds = tuple(map(type, arrays))
+    if kinds in _KNOWN:
+        return registry.resolve(kinds).ops
+    return _resolved(arrays, kinds)
+
+
+_KNOWN: set[tuple[type, ...]] = set()
+"""Types of arrays that some call had, none of them a box or a list."""
+
+
+def _resolved(arrays: tuple[Any, ...], plain: tuple[type, ...]) -> Namespace:
     kinds = tuple(_kinds(arrays))
+    if kinds == plain:
+        _KNOWN.add(kinds)
     if not kinds and arrays and not isinstance(arrays[0], int | float | complex):
         kinds = (arrays[0].__class__,)  # which nobody claims
     return registry.resolve(kinds).ops

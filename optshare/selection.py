@@ -15,7 +15,7 @@ from optshare.narrowing import is_host, is_numpy, is_sequence, is_structure, lik
 from optshare.parameter import Parameter, floating, is_array, is_floating
 from optshare.slots import HeldSlot, Slot
 from optshare.structure import matched
-from optshare.tree import children, grouped, joined, keyed
+from optshare.tree import children, joined, keyed
 
 Lookup = Callable[[Parameter], Any]
 Key = tuple[str, Parameter, Any]
@@ -281,9 +281,11 @@ class Selection:
             return tuple(laid_out.values())
         totals: dict[int, tuple[Any, Any]] = {}
         for _, key, known_as in self._known:
-            before = totals.get(id(known_as), (known_as, None))[1]
-            new = lookup(key) if known_as is not key or before is None else None
-            totals[id(known_as)] = known_as, added(before, new)
+            new, before = found.get(id(key)), totals.get(id(known_as), (known_as, None))[1]
+            if before is None:
+                totals[id(known_as)] = known_as, new
+            elif known_as is not key:
+                totals[id(known_as)] = known_as, added(before, new)
         pairs = list(totals.values())
         return Gradients([key for key, _ in pairs], [each for _, each in pairs], laid_out)
 
@@ -325,5 +327,8 @@ def _keys_of(member: Any, parts: list[Part]) -> list[Key]:
 
 def _boxes(model: Any) -> list[Key]:
     """The parameters of a model, by path, with the object by which the caller knows each."""
-    found = [(entry.path, entry.key) for entry in grouped(keyed(model))]
-    return [(path, box, box if isinstance(box, Slot) else box.known_as) for path, box in found]
+    found: dict[int, Key] = {}
+    for path, box in keyed(model):
+        if id(box) not in found:
+            found[id(box)] = path, box, box if isinstance(box, Slot) else box.known_as
+    return list(found.values())

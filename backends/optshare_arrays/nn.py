@@ -4,6 +4,7 @@ from optshare_arrays.classification import cross_entropy
 from optshare_arrays.convolution import conv, conv_transpose
 from optshare_arrays.neural import log_softmax, relu, sigmoid
 from optshare_arrays.pooling import max_pool, mean_pool
+from optshare_arrays.products import linear
 from optshare_arrays.recurrent import gru, lstm
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "conv_transpose",
     "cross_entropy",
     "gru",
+    "linear",
     "log_softmax",
     "lstm",
     "max_pool",

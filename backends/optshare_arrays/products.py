@@ -56,6 +56,29 @@ _of_matrices = Primitive(
 )
 
 
+def _affine(x: Any, weight: Any, bias: Any) -> Any:
+    y = np.matmul(x, weight)
+    return np.add(y, bias, out=y) if bias.dtype == y.dtype else y + bias
+
+
+_linear = Primitive(
+    _affine,
+    [
+        lambda g, z, x, y, b: _times_transposed(g, y),
+        lambda g, z, x, y, b: _transposed_times(x, g),
+        lambda g, z, x, y, b: g.sum(axis=0),
+    ],
+    name="linear",
+)
+
+
+def linear(x: Any, weight: Any, bias: Any) -> Any:
+    """x @ weight + bias; one operation where x is a matrix."""
+    if x.ndim == 2 and weight.ndim == 2 and bias.ndim == 1:
+        return _linear(x, weight, bias)
+    return matmul(x, weight) + bias
+
+
 @stands_for(np.matmul, operator=op.matmul)
 def matmul(x: Any, y: Any) -> Any:
     """The product of two matrices, of stacks of them, or of vectors."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from optshare.dispatch import namespace_of
 from optshare.errors import DataError
 from optshare.initializers import generator, glorot_uniform
 from optshare.layers.base import Layer
@@ -63,9 +64,11 @@ class Dense(Layer):
                 f"{self!r} needs an array whose last axis has {self.weight.shape[0]} elements, "
                 f"not {type(x).__name__} of shape {shape}"
             )
-        y = x @ self.weight.value
-        if self.bias is not None:
-            y = y + self.bias.value
+        weight = self.weight.value
+        if self.bias is None:
+            y = x @ weight
+        else:
+            y = namespace_of(x, weight).nn.linear(x, weight, self.bias.value)
         return y if self.activation is None else self.activation(y)
 
     def __repr__(self) -> str:

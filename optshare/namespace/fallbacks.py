@@ -134,6 +134,11 @@ def cross_entropy(ops: Namespace, scores: Any, labels: Any) -> Any:
     return -ops.squeeze(picked, axis=-1)
 
 
+def linear(ops: Namespace, x: Any, weight: Any, bias: Any) -> Any:
+    """x @ weight + bias."""
+    return x @ weight + bias
+
+
 def is_concrete(ops: Namespace, x: Any) -> bool:
     """The numbers of an array are known as soon as it is."""
     return True
@@ -189,6 +194,7 @@ NEURAL = {
         gru,
         lstm,
         cross_entropy,
+        linear,
     )
 }
 RANDOM = {"bernoulli": bernoulli}

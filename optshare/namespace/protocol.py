@@ -38,6 +38,8 @@ class NN(Protocol):
     hardswish: Function
     hardtanh: Function
     leaky_relu: Function
+    linear: Function
+    """`linear(x, weight, bias)`: x @ weight + bias."""
     log_softmax: Function
     logsigmoid: Function
     max_pool: Function

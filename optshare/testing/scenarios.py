@@ -173,6 +173,7 @@ STRUCTURAL = {
     ),
     "nn.max_pool": Row("ops.nn.max_pool(ops.reshape(x, (1, 1, 3, 4)), 2, stride=1)", "R"),
     "nn.mean_pool": Row("ops.nn.mean_pool(ops.reshape(x, (1, 1, 3, 4)), 2, padding=1)", "R"),
+    "nn.linear": Row("ops.nn.linear(x, y, ops.sum(x, axis=1))", "RT"),
     "nn.cross_entropy": Row("ops.nn.cross_entropy(x, ops.asarray(np.array([0, 2, 2])))", "R"),
 }
 

@@ -74,7 +74,7 @@ WINDOWED = {
     "max_pool": lambda ops, x: ops.nn.max_pool(ops.reshape(x, (1, 1, 2, 3)), 2, stride=1),
     "mean_pool": lambda ops, x: ops.nn.mean_pool(ops.reshape(x, (1, 1, 2, 3)), 2, padding=1),
 }
-SEVERAL = {"cross_entropy", "embedding", "gru", "lstm"}
+SEVERAL = {"cross_entropy", "embedding", "gru", "linear", "lstm"}
 """What takes more than one array."""
 NEURAL = sorted(set(NN.__annotations__) - SEVERAL - set(WINDOWED))
 
@@ -162,6 +162,7 @@ CALLS = [
     of("vecdot", X, Y),
     of("vecdot", X, ROW),
     of("vecdot", X, Y, axis=0),
+    by("nn.linear", lambda ops, x: ops.nn.linear(x, x.T, x[:, 0]), X),
     by("nn.cross_entropy", lambda ops, x: ops.nn.cross_entropy(x, INDICES[:2]), X),
     by("nn.embedding", lambda ops, x: ops.nn.embedding(INDICES.reshape(1, 3), x), P.T),
     by("nn.lstm", lambda ops, x, w, u: ops.nn.lstm(x, w[:2, :2], w[:2, 2:4], w, u, w[0])[0],

@@ -46,7 +46,7 @@ FORMULAS = {
 
 
 def test_every_fallback_has_a_formula_here():
-    elsewhere = {"cross_entropy", "embedding", "gru", "lstm"}  # in a file of their own
+    elsewhere = {"linear", "cross_entropy", "embedding", "gru", "lstm"}  # in a file of their own
     elsewhere |= {"conv", "conv_transpose", "max_pool", "mean_pool"}  # against PyTorch
     assert set(FORMULAS) == set(fallbacks.NEURAL) - elsewhere
     named = {"stop_gradient", "is_concrete", "logsumexp", "scan", "square", "real", "imag", "conj"}

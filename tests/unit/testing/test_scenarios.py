@@ -287,6 +287,7 @@ FORMULAS = {
     ),
     "nn.max_pool": torchs(functional.max_pool2d, (1, 1, 3, 4), kernel_size=2, stride=1),
     "nn.mean_pool": torchs(functional.avg_pool2d, (1, 1, 3, 4), kernel_size=2, padding=1),
+    "nn.linear": lambda x, y: np.einsum("ik,kj->ij", x, y) + x.sum(axis=1),
     "nn.cross_entropy": lambda x: [
         -math.log(softmax(row)[label]) for row, label in zip(x, [0, 2, 2], strict=True)
     ],
