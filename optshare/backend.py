@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, NoReturn, Protocol
 
 import numpy as np
@@ -207,9 +208,13 @@ def placed(ops: Any, host: Any, like: Any) -> Any:
 
 
 def require_scalar(value: Any) -> None:
-    """Raise `NonScalarLossError` unless a value is one number."""
-    if isinstance(value, int | float | complex):
+    """Raise `NonScalarLossError` unless a value is one real number."""
+    if isinstance(value, int | float):
         return
+    if isinstance(value, complex) or (is_array(value) and _is_complex(value.dtype)):
+        raise NonScalarLossError(
+            "the loss is complex; return a real number (abs(z)**2, z.real), or give a seed"
+        )
     if not is_array(value):
         hint = "; did the function forget to return?" if value is None else ""
         raise NonScalarLossError(f"the loss is a {type(value).__name__}, not a number{hint}")
@@ -219,3 +224,8 @@ def require_scalar(value: Any) -> None:
             f"the loss has shape {shape}; return a scalar (.mean(), .sum()) "
             f"or give a seed of that shape"
         )
+
+
+@cache
+def _is_complex(dtype: Any) -> bool:
+    return "complex" in str(dtype)

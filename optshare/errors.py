@@ -80,7 +80,7 @@ class DifferentiationError(OptshareError, RuntimeError):
 
 
 class NonScalarLossError(DifferentiationError, ValueError):
-    """The function to differentiate returned something that has axes, and no seed was given."""
+    """The function to differentiate returned no real number, and no seed was given."""
 
 
 class NonFiniteLossError(DifferentiationError, FloatingPointError):

@@ -98,6 +98,7 @@ def _job(binding: Binding, key: Any, gradient: Any) -> Job:
     seam, in_place = seam_of(backend), declared and not isinstance(key, HeldSlot)
     view, memory = seam.host_view(key.stored), seam.memory(gradient)
     if view is None:
+        _require_real(path, dtype_name(key.stored.dtype))
         gradient = _on_engine(path, backend, key.stored, gradient)
     else:
         gradient = _on_host(path, key.stored.dtype, gradient)
@@ -153,11 +154,16 @@ def _as_numpy(path: str, gradient: Any) -> Any:
 
 def _require_numbers(path: str, value: Any, gradient: Any) -> None:
     if value.dtype.kind != "f":
-        raise ParameterError(f"{path!r} has dtype {value.dtype}; rules update real parameters only")
+        _require_real(path, value.dtype.name)
     if gradient.dtype.kind not in "fiu":
         raise GradientShapeError(
             f"the gradient of {path!r} has dtype {gradient.dtype}, not a real one"
         )
+
+
+def _require_real(path: str, dtype: str) -> None:
+    if "float" not in dtype:
+        raise ParameterError(f"{path!r} has dtype {dtype}; rules update real parameters only")
 
 
 def _require_writable(path: str, value: Any) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from optshare.extend import CapabilityError, DifferentiationError
+from optshare.extend import DifferentiationError
+from optshare_arrays.parts import is_complex, real
 from optshare_arrays.primitives import Primitive
 from optshare_arrays.untyped import np
 
@@ -63,12 +64,13 @@ def cast(x: Any, dtype: Any) -> Any:
 
 
 def fitted(g: Any, shape: tuple[int, ...], dtype: Any) -> Any:
-    """A cotangent in the shape and dtype of the argument that was broadcast."""
+    """A cotangent in the shape and dtype of its argument: summed, and real where that is real."""
     if g.shape != shape:
         g = sum_to(_broadcast_of(g, shape), shape)
     if g.dtype == dtype:
         return g
-    require_real(g)
+    if is_complex(g) and dtype.kind != "c":
+        g = real(g)
     return cast(g, dtype)
 
 
@@ -83,13 +85,3 @@ def _broadcast_of(g: Any, shape: tuple[int, ...]) -> Any:
         f"a VJP gave a cotangent of shape {g.shape} for an argument of shape {shape}; "
         f"give one of the argument's shape, or of what it was broadcast to"
     )
-
-
-def require_real(x: Any) -> Any:
-    """x, or `CapabilityError` if it is complex: the derivatives here are those of real numbers."""
-    if x.dtype.kind == "c":
-        raise CapabilityError(
-            f"{x.dtype} arrays cannot be differentiated by this engine, which does not declare "
-            f"'complex'; differentiate real and imaginary parts"
-        )
-    return x

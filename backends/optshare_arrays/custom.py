@@ -24,7 +24,8 @@ def primitive(forward: Forward) -> Primitive:
 
     Returns:
         The primitive. `defvjp` takes one `vjp(g, answer, *arguments)` for each
-        array argument, or `None`; its result is summed to the argument's shape.
+        array argument, or `None`; its result is summed to the argument's shape. For
+        complex arrays g is dL/da - i dL/db, so that g * f'(x) is right for holomorphic f.
 
     >>> from optshare_functional import grad
     >>> @primitive

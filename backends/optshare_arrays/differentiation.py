@@ -6,16 +6,20 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from optshare.extend import DifferentiationError, Pullback, current_overlay
-from optshare_arrays.broadcasting import fitted, require_real
+from optshare_arrays.broadcasting import fitted
 from optshare_arrays.devices import converted, is_on_device
 from optshare_arrays.graph import PLAN, Scope, next_level
+from optshare_arrays.parts import is_complex, turned
 from optshare_arrays.primitives import Traceable, plain
 from optshare_arrays.untyped import np
 
 
 def vjp(scope: Scope, fn: Callable[..., Any], *arrays: Any, free: bool) -> tuple[Any, Pullback]:
-    """The value of `fn(*arrays)` and its pullback, which can be called once if it frees."""
-    leaves = [scope.leaf(require_real(array)) for array in arrays]
+    """The value of `fn(*arrays)` and its pullback, which can be called once if it frees.
+
+    A cotangent of a complex array is dL/da + i dL/db, for a real L and an array a + ib.
+    """
+    leaves = [scope.leaf(array) for array in arrays]
     places = [leaf.node[PLAN] for leaf in leaves]
     try:
         output = fn(*leaves)
@@ -58,13 +62,17 @@ def detacher() -> Callable[[Any], Any]:
 
 
 def checked_seed(seed: Any, value: Any) -> Any:
-    """A seed as an array of the dtype of the value; raises unless the shapes are equal."""
+    """A seed as VJPs have it, in the dtype of the value; raises unless the shapes are equal."""
+    if is_complex(seed) and not is_complex(value):
+        raise DifferentiationError(
+            f"the seed is complex, the value {value.dtype}; pass the seed's real part"
+        )
     array: Any = seed if isinstance(seed, Traceable) else _seed(seed, value)
     if array.shape != value.shape:
         raise DifferentiationError(
             f"the seed has shape {array.shape}, the value {value.shape}; they must be equal"
         )
-    return array
+    return turned(fitted(array, value.shape, value.dtype))
 
 
 def _seed(seed: Any, value: Any) -> Any:
@@ -75,10 +83,10 @@ def _seed(seed: Any, value: Any) -> Any:
 
 
 def own(gradients: Sequence[Any], inputs: Sequence[Any], seed: Any) -> list[Any]:
-    """Gradients in their inputs' dtypes, none of which shares memory with anything else.
+    """Gradients as users have them, none of which shares memory with anything else.
 
     Args:
-        gradients: one for each input, or `None`.
+        gradients: one for each input as VJPs gave it, or `None`.
         inputs: the arrays they belong to.
         seed: the cotangent that the backward pass began with.
     """
@@ -88,8 +96,10 @@ def own(gradients: Sequence[Any], inputs: Sequence[Any], seed: Any) -> list[Any]
         if gradient is not None and not isinstance(gradient, Traceable):
             if gradient.shape != array.shape or gradient.dtype != array.dtype:
                 gradient = fitted(gradient, array.shape, array.dtype)
-            gradient = _owned(gradient, seen)
+            gradient = _owned(turned(gradient), seen)
             seen.add(id(gradient))
+        elif gradient is not None:
+            gradient = turned(gradient)
         owned.append(gradient)
     return owned
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from optshare.extend import NoDerivativeError
+from optshare_arrays.broadcasting import cast
+from optshare_arrays.parts import conj, imag, is_complex
 from optshare_arrays.primitives import Primitive, constant, plain, stands_for
 from optshare_arrays.untyped import np, op
 
@@ -54,20 +57,31 @@ def _power_of_base(g: Any, z: Any, x: Any, y: Any) -> Any:
 
 
 def _power_of_exponent(g: Any, z: Any, x: Any, y: Any) -> Any:
-    return g * z * log(where(plain(x) == 0, 1.0, x))
+    base = where(plain(x) == 0, 1.0, x)
+    return g * z * log(cast(base, z.dtype) if is_complex(z) else base)
 
 
 def _share(x: Any, y: Any) -> Any:
     """1 where x is the greater, a half where they tie."""
     x, y = plain(x), plain(y)
     dtype = np.result_type(x, y)
+    require_ordered(dtype)
     return (x > y).astype(dtype) + (x == y).astype(dtype) / 2
+
+
+def require_ordered(dtype: Any) -> None:
+    """Raise `NoDerivativeError` for numbers that have no order."""
+    if dtype.kind == "c":
+        raise NoDerivativeError(
+            f"maxima and minima of {dtype} have no derivative, for complex numbers have no "
+            f"order; take those of abs(z), or of the real parts"
+        )
 
 
 # fmt: off
 negative   = unary(np.negative,   lambda g, y, x: -g, op.neg)
 positive   = unary(np.positive,   lambda g, y, x: g, op.pos)
-abs        = unary(np.abs,        lambda g, y, x: g * sign(x), op.abs)
+abs        = unary(np.abs,        lambda g, y, x: g * _towards(x), op.abs)
 exp        = unary(np.exp,        lambda g, y, x: g * y)
 expm1      = unary(np.expm1,      lambda g, y, x: g * exp(x))
 log        = unary(np.log,        lambda g, y, x: g / x)
@@ -87,7 +101,7 @@ sinh       = unary(np.sinh,       lambda g, y, x: g * cosh(x))
 cosh       = unary(np.cosh,       lambda g, y, x: g * sinh(x))
 tanh       = unary(np.tanh,       lambda g, y, x: g - g * (y * y))
 asinh      = unary(np.arcsinh,    lambda g, y, x: g / sqrt(x * x + 1))
-acosh      = unary(np.arccosh,    lambda g, y, x: g / sqrt(x * x - 1))
+acosh      = unary(np.arccosh,    lambda g, y, x: g / (sqrt(x - 1) * sqrt(x + 1)))
 atanh      = unary(np.arctanh,    lambda g, y, x: g / (1 - x * x))
 
 add        = binary(np.add,       lambda g, z, x, y: g, lambda g, z, x, y: g, op.add)
@@ -102,7 +116,6 @@ atan2      = binary(np.arctan2,   lambda g, z, x, y: g * y / (x * x + y * y), la
 logaddexp  = binary(np.logaddexp, lambda g, z, x, y: g * _portion(x, z), lambda g, z, x, y: g * _portion(y, z))
 remainder  = binary(np.remainder, lambda g, z, x, y: g, lambda g, z, x, y: -g * np.floor(plain(x) / plain(y)), op.mod)
 
-sign          = constant(np.sign)
 floor         = constant(np.floor)
 ceil          = constant(np.ceil)
 trunc         = constant(np.trunc)
@@ -132,6 +145,31 @@ copysign = stands_for(np.copysign)(
         ],
     )
 )
+
+
+_unit = Primitive(
+    np.sign, [lambda g, y, x: conj(y) * (1j * imag(g * y) / where(plain(x) == 0, 1.0, abs(x)))]
+)
+_angle = Primitive(np.angle, [lambda g, y, x: _ratio(g * -1j, x)])
+
+
+def _towards(x: Any) -> Any:
+    """The derivative of |x|: the sign of x; of complex numbers, its conjugate."""
+    value = plain(x)
+    return conj(_unit(x)) if value.dtype.kind == "c" else np.sign(value)
+
+
+@stands_for(np.sign)
+def sign(x: Any) -> Any:
+    """-1, 0 or 1, a constant; of complex numbers x / |x|, and 0 at 0."""
+    return _unit(x) if is_complex(x) else np.sign(plain(x))
+
+
+@stands_for(np.angle)
+def angle(x: Any, deg: bool = False) -> Any:
+    """The angle of complex numbers with the positive real axis; its derivative at 0 is 0."""
+    radians = _angle(x) if is_complex(x) else np.angle(plain(x))
+    return radians * float(np.rad2deg(1.0)) if deg else radians
 
 
 def _portion(x: Any, z: Any) -> Any:

@@ -14,6 +14,7 @@ from optshare.extend import (
 )
 from optshare_arrays.broadcasting import fitted
 from optshare_arrays.hooks import Hooks, hooked
+from optshare_arrays.parts import turned
 from optshare_arrays.primitives import Plan, Primitive, Traceable, plain, unboxed
 
 next_level = itertools.count(1).__next__
@@ -47,7 +48,7 @@ class Leaf:
 
     def received(self, cotangent: Any) -> Any:
         """The cotangent of an input, after its hooks."""
-        return cotangent if self.hooks is None else self.hooks.applied(cotangent)
+        return cotangent if self.hooks is None else turned(self.hooks.applied(turned(cotangent)))
 
     def hook(self) -> Hooks:
         """The functions that are called with the cotangent of this input, to add to."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from optshare.extend import DifferentiationError
+from optshare_arrays.parts import turned
 from optshare_arrays.primitives import Plan, Traceable
 from optshare_arrays.untyped import np
 
@@ -41,7 +42,7 @@ class Hooks:
         return Handle(self._hooks, key)
 
     def applied(self, cotangent: Any) -> Any:
-        """A cotangent after all hooks; each is called with an array of its own."""
+        """A cotangent as users have it after all hooks; each is called with an array of its own."""
         for hook in list(self._hooks.values()):
             replaced = hook(_own(cotangent, cotangent.dtype))
             if replaced is not None:
@@ -76,7 +77,7 @@ class _HookedPull:
     def __call__(
         self, places: Any, g: Any, ans: Any, args: Sequence[Any], kwargs: dict[str, Any]
     ) -> Sequence[Any]:
-        g, plan = self.hooks.applied(g), self._plan
+        g, plan = turned(self.hooks.applied(turned(g))), self._plan
         if plan.pull is not None:
             return plan.pull(places, g, ans, args, kwargs)
         return [vjp(g, ans, *args, **kwargs) for vjp in plan.vjps]

@@ -6,7 +6,7 @@ import math
 from typing import Any, cast
 
 from optshare_arrays.axes import along, normal_axes
-from optshare_arrays.devices import add_at, zeros
+from optshare_arrays.devices import add_at, is_on_device, zeros
 from optshare_arrays.primitives import Primitive, plain, stands_for
 from optshare_arrays.untyped import np, op
 
@@ -72,7 +72,8 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     if axis is None:
         x, axis = x.reshape((-1,)), 0
     (place,) = normal_axes(axis, x.ndim)
-    return getitem(x, along(place, _plain_index(indices)))
+    places = plain(indices)
+    return getitem(x, along(place, places if is_on_device(places) else np.asarray(places)))
 
 
 @stands_for(np.take_along_axis)
@@ -97,5 +98,4 @@ def flip(x: Any, axis: Any = None) -> Any:
 def _plain_index(index: Any) -> Any:
     if isinstance(index, tuple):
         return tuple(map(_plain_index, cast(tuple[Any, ...], index)))
-    index = plain(index)
-    return np.asarray(index) if isinstance(index, list) else index
+    return np.asarray(index) if isinstance(index, list) else plain(index)

@@ -84,6 +84,7 @@ from optshare_arrays.elementwise import (
 from optshare_arrays.elementwise import power as pow
 from optshare_arrays.indexing import flip, take, take_along_axis
 from optshare_arrays.padding import pad
+from optshare_arrays.parts import conj, imag, real
 from optshare_arrays.primitives import Traceable, constant, plain, stands_for
 from optshare_arrays.products import matmul, tensordot, vecdot
 from optshare_arrays.reductions import (
@@ -145,6 +146,7 @@ __all__ = [
     "ceil",
     "clip",
     "concat",
+    "conj",
     "copysign",
     "cos",
     "cosh",
@@ -163,6 +165,7 @@ __all__ = [
     "greater",
     "greater_equal",
     "hypot",
+    "imag",
     "isfinite",
     "isinf",
     "isnan",
@@ -198,6 +201,7 @@ __all__ = [
     "positive",
     "pow",
     "prod",
+    "real",
     "reciprocal",
     "remainder",
     "reshape",

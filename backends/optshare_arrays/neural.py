@@ -15,12 +15,15 @@ def _relu(x: Any) -> Any:
 
 
 def _sigmoid(x: Any) -> Any:
+    if x.dtype.kind == "c":
+        small = np.exp(np.where(x.real > 0, -x, x))
+        return np.where(x.real > 0, 1, small) / (1 + small)
     small = np.exp(-np.abs(x))
     return np.where(x > 0, 1, small).astype(x.dtype) / (1 + small)
 
 
 def _log_softmax(x: Any, axis: int) -> Any:
-    shifted = x - x.max(axis=axis, keepdims=True)
+    shifted = x - x.real.max(axis=axis, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
 
 

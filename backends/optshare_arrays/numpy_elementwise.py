@@ -5,7 +5,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from optshare_arrays.elementwise import binary, cos, logaddexp, sign, sin, unary, where
+from optshare_arrays.elementwise import (
+    binary,
+    cos,
+    logaddexp,
+    require_ordered,
+    sign,
+    sin,
+    unary,
+    where,
+)
 from optshare_arrays.primitives import plain, stands_for
 from optshare_arrays.untyped import np
 
@@ -16,6 +25,7 @@ def _greater(x: Any, y: Any) -> Any:
     """1 where x is the greater or y is no number, a half where they tie."""
     x, y = plain(x), plain(y)
     dtype = np.result_type(x, y)
+    require_ordered(dtype)
     return ((x > y) | (np.isnan(y) & ~np.isnan(x))).astype(dtype) + (x == y).astype(dtype) / 2
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from optshare_arrays import elementwise as ew
 from optshare_arrays import reductions
 from optshare_arrays.axes import Axes, normal_axes
+from optshare_arrays.parts import squared_modulus
 from optshare_arrays.primitives import plain, stands_for
 from optshare_arrays.products import matmul, outer, tensordot, vecdot
 from optshare_arrays.shaping import as_array, expand_dims, moveaxis, ravel, reshape, stack
@@ -36,8 +37,8 @@ def inner(a: Any, b: Any) -> Any:
 
 @stands_for(np.vdot)
 def vdot(a: Any, b: Any) -> Any:
-    """The sum of the products of all elements."""
-    return reductions.sum(ravel(a) * ravel(b))
+    """The sum of the products of all elements, of the conjugate of a with b."""
+    return vecdot(ravel(a), ravel(b))
 
 
 @stands_for(np.kron)
@@ -76,7 +77,7 @@ def norm(x: Any, ord: Any = None, axis: Axes = None, keepdims: bool = False) -> 
     """
     axes = normal_axes(axis, x.ndim)
     if ord == "fro" or (ord is None) or (ord == 2 and len(axes) == 1):
-        return _root(reductions.sum(x * x, axes, keepdims=keepdims))
+        return _root(reductions.sum(squared_modulus(x), axes, keepdims=keepdims))
     if len(axes) != 1:
         raise ValueError(f"the norm ord={ord!r} of a matrix has no derivative here; use 'fro'")
     return _vector_norm(x, ord, axes, keepdims)
@@ -87,7 +88,7 @@ def vector_norm(x: Any, *, axis: Axes = None, keepdims: bool = False, ord: Any =
     """A norm over axes taken together."""
     axes = normal_axes(axis, x.ndim)
     if ord == 2:
-        return _root(reductions.sum(x * x, axes, keepdims=keepdims))
+        return _root(reductions.sum(squared_modulus(x), axes, keepdims=keepdims))
     return _vector_norm(x, ord, axes, keepdims)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from optshare_arrays import reductions
 from optshare_arrays.axes import normal_axes
+from optshare_arrays.parts import conj
 from optshare_arrays.primitives import Primitive, plain, stands_for
 from optshare_arrays.shaping import as_array, expand_dims, matrix_transpose, permute_dims, reshape
 from optshare_arrays.untyped import np, op
@@ -77,8 +78,8 @@ def dot(x: Any, y: Any) -> Any:
 
 @stands_for(np.vecdot)
 def vecdot(x: Any, y: Any, *, axis: int = -1) -> Any:
-    """The inner product along an axis."""
-    return reductions.sum(x * y, axis=axis)
+    """The inner product along an axis, of the conjugate of x with y."""
+    return reductions.sum(conj(x) * y, axis=axis)
 
 
 @stands_for(np.outer)

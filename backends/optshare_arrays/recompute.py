@@ -14,6 +14,7 @@ from optshare.extend import (
     current_overlay,
 )
 from optshare_arrays.devices import is_on_device
+from optshare_arrays.parts import turned
 from optshare_arrays.primitives import Primitive, Traceable, plain
 from optshare_arrays.untyped import np
 
@@ -71,7 +72,7 @@ def _by_hand(
 ) -> list[Any]:
     if saved is None or any(isinstance(each, Traceable) for each in args):
         saved = forward(*args)[1]
-    cotangents = backward(saved, g)
+    cotangents = backward(saved, turned(g))
     if len(cotangents) != len(args):
         raise DifferentiationError(
             f"backward of {name} gave {len(cotangents)} cotangents for {len(args)} arguments"
@@ -80,9 +81,11 @@ def _by_hand(
 
 
 def _apart(cotangent: Any) -> Any:
-    """A cotangent that shares no memory with what the author's function kept."""
+    """A cotangent as VJPs have it, which shares no memory with what the author's function kept."""
+    if cotangent is None:
+        return None
     kept = isinstance(cotangent, np.ndarray) or is_on_device(cotangent)
-    return cotangent.copy() if kept else cotangent
+    return turned(cotangent.copy() if kept else cotangent)
 
 
 class _Logged(Overlay):
@@ -165,7 +168,8 @@ def _recompute(vjp: VJPOf, f: Function, logged: _Logged, count: int) -> Function
                 replayed.bind(boxes, values[count:])
                 return f(*values[:count])
 
-        return vjp(again, *(inputs[place] for place in wanted))[1](g)
+        found = vjp(again, *(inputs[place] for place in wanted))[1](turned(g))
+        return [each if each is None else turned(each) for each in found]
 
     return pullback
 

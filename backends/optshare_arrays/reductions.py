@@ -9,6 +9,7 @@ from optshare_arrays import elementwise as ew
 from optshare_arrays.axes import Axes, normal_axes
 from optshare_arrays.broadcasting import broadcast
 from optshare_arrays.indexing import flip
+from optshare_arrays.parts import squared_modulus
 from optshare_arrays.primitives import Primitive, constant, plain, stands_for
 from optshare_arrays.shaping import concat, expand_dims, moveaxis, reshape, squeeze
 from optshare_arrays.untyped import np
@@ -29,6 +30,7 @@ def _count(shape: tuple[int, ...], axis: Axes) -> int:
 def _extreme(g: Any, y: Any, x: Any, axis: Axes = None, keepdims: bool = False) -> Any:
     """The gradient of max and min: shared evenly among the ties."""
     x, y = plain(x), plain(y)
+    ew.require_ordered(x.dtype)
     ties = (x == _spread(y, x.shape, axis, keepdims)).astype(x.dtype)
     shares = ties / ties.sum(axis=normal_axes(axis, x.ndim), keepdims=True)
     return _spread(g, x.shape, axis, keepdims) * shares
@@ -76,7 +78,7 @@ def _greatest(x: Any, axis: tuple[int, ...]) -> Any:
 
 
 def _logsumexp_of(x: Any, axis: tuple[int, ...]) -> Any:
-    top = _greatest(x, axis)
+    top = _greatest(x.real, axis)
     top = np.where(np.isfinite(top), top, 0).astype(x.dtype)
     with np.errstate(divide="ignore"):
         return np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
@@ -114,9 +116,9 @@ def min(x: Any, axis: Axes = None, *, keepdims: bool = False) -> Any:
 
 
 def var(x: Any, axis: Axes = None, *, correction: float = 0.0, keepdims: bool = False) -> Any:
-    """The mean square distance from the mean, over n - correction."""
+    """The mean square distance from the mean, over n - correction; real."""
     centred = x - mean(x, axis, keepdims=True)
-    total = sum(centred * centred, axis, keepdims=keepdims)
+    total = sum(squared_modulus(centred), axis, keepdims=keepdims)
     return total / (_count(x.shape, axis) - correction)
 
 

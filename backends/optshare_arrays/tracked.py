@@ -14,7 +14,7 @@ from optshare.extend import (
     Operators,
     OptshareError,
 )
-from optshare_arrays import elementwise, indexing, products, reductions, shaping
+from optshare_arrays import elementwise, indexing, parts, products, reductions, shaping
 from optshare_arrays.broadcasting import cast
 from optshare_arrays.primitives import BY_NUMPY, BY_OPERATOR, Primitive, Traceable, plain
 from optshare_arrays.shaping import as_array
@@ -108,9 +108,25 @@ class Tracked(Traceable, Operators):
         return shaping.transpose(self)
 
     @property
+    def real(self) -> Any:
+        """The real part."""
+        return parts.real(self)
+
+    @property
+    def imag(self) -> Any:
+        """The imaginary part."""
+        return parts.imag(self)
+
+    @property
     def mT(self) -> Any:
         """The array with its last two axes exchanged."""
         return shaping.matrix_transpose(self)
+
+    def conj(self) -> Any:
+        """The complex conjugate."""
+        return parts.conj(self)
+
+    conjugate = conj
 
     def sum(self, axis: Any = None, *, keepdims: bool = False) -> Any:
         """The sum over axes."""
@@ -227,7 +243,7 @@ def _named(function: Callable[..., Any]) -> str:
     return f"{getattr(function, '__module__', None) or 'numpy'}.{function.__name__}"
 
 
-_DIRECT = {np.ndarray, float, int}
+_DIRECT = {np.ndarray, float, int, complex}
 
 
 def _both(function: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:

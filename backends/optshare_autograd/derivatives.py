@@ -72,6 +72,7 @@ def binary(function: Function, left: BinaryVJP, right: BinaryVJP) -> Function:
 
 # -- elementwise ---------------------------------------------------------------------------
 
+acosh = unary(np.arccosh, lambda g, y, x: g / (anp.sqrt(x - 1) * anp.sqrt(x + 1)))
 expm1 = unary(np.expm1, lambda g, y, x: g * anp.exp(x))
 sqrt = unary(np.sqrt, lambda g, y, x: g * 0.5 / y)
 tanh = unary(np.tanh, lambda g, y, x: g * (1 - y * y))
@@ -87,7 +88,7 @@ choose = primitive(
 )
 cast = primitive(
     lambda x, dtype: np.asarray(x).astype(dtype, copy=False),
-    lambda g, y, x, dtype: cast(g, x.dtype),
+    lambda g, y, x, dtype: cast(vjps.match_complex(x, g), x.dtype),
 )
 
 
@@ -120,7 +121,7 @@ cumulate = primitive(
 
 
 def _logsumexp(x: Any, axis: tuple[int, ...]) -> Any:
-    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+    top = np.max(x.real, axis=axis, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, 0).astype(x.dtype)
     with np.errstate(divide="ignore"):
         return np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top

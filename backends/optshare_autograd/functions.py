@@ -14,17 +14,17 @@ from optshare_autograd.library import anp, is_box, np, plain
 
 # fmt: off
 SAME = (
-    "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "divide",
-    "exp", "log", "log10", "log1p", "log2", "matmul", "max", "maximum", "mean", "min", "minimum",
-    "multiply", "negative", "pow", "reciprocal", "reshape", "sin", "sinh", "square", "squeeze",
-    "subtract", "sum", "tan", "tensordot",
+    "acos", "add", "asin", "asinh", "atan", "atan2", "atanh", "conj", "cos", "cosh",
+    "divide", "exp", "imag", "log", "log10", "log1p", "log2", "matmul", "max", "maximum", "mean",
+    "min", "minimum", "multiply", "negative", "pow", "real", "reciprocal", "reshape", "sin", "sinh",
+    "square", "squeeze", "subtract", "sum", "tan", "tensordot",
 )
 """What autograd has, with the meaning and the derivatives of the other engines."""
 
 CONSTANT = (
     "all", "any", "argmax", "argmin", "ceil", "equal", "floor", "full_like", "greater",
     "greater_equal", "isfinite", "isinf", "isnan", "less", "less_equal", "logical_and",
-    "logical_not", "logical_or", "not_equal", "ones_like", "round", "sign", "trunc", "zeros_like",
+    "logical_not", "logical_or", "not_equal", "ones_like", "round", "trunc", "zeros_like",
 )
 """What has no derivative, and gives plain arrays."""
 # fmt: on
@@ -63,7 +63,16 @@ def constant(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def absolute(x: Any) -> Any:
     """The absolute value, with derivative 0 at 0."""
+    if anp.iscomplexobj(x):
+        return anp.abs(x)
     return x * np.sign(plain(x)) if is_box(x) else np.abs(x)
+
+
+def sign(x: Any) -> Any:
+    """-1, 0 or 1, a constant; of complex numbers x / |x|, and 0 at 0."""
+    if is_box(x) and anp.iscomplexobj(x):
+        return x / anp.abs(derivatives.choose(plain(x) == 0, 1.0, x))
+    return np.sign(plain(x))
 
 
 def positive(x: Any) -> Any:
@@ -85,6 +94,7 @@ def where(condition: Any, x: Any, y: Any) -> Any:
 
 functions = SimpleNamespace(
     abs=absolute,
+    acosh=derivatives.acosh,
     arange=np.arange,
     clip=clip,
     einsum=einsum,
@@ -92,6 +102,7 @@ functions = SimpleNamespace(
     hypot=derivatives.hypot,
     logaddexp=derivatives.logaddexp,
     positive=positive,
+    sign=sign,
     sqrt=derivatives.sqrt,
     stop_gradient=plain,
     tanh=derivatives.tanh,

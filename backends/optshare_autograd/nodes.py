@@ -59,8 +59,10 @@ class Node(core.VJPNode):
         if anp.shape(g) != self.shape and anp.ndim(g) >= len(self.shape):
             whole = self.dtype.kind == "c"
             g = vjps.unbroadcast(g, (self.shape, len(self.shape), self.dtype, whole))
+        if self.dtype.kind == "f" and anp.iscomplexobj(g):
+            g = anp.real(g)
         dtype = anp.result_type(g)
-        same = dtype == self.dtype or dtype.kind != self.dtype.kind
+        same = dtype == self.dtype or not {dtype.kind, self.dtype.kind} <= set("fc")
         return g if same else cast(g, self.dtype)
 
 

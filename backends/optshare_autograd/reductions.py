@@ -24,10 +24,11 @@ def normal_axes(axis: Any, ndim: int) -> tuple[int, ...]:
 
 
 def var(x: Any, axis: Axes = None, *, correction: float = 0.0, keepdims: bool = False) -> Any:
-    """The mean square distance from the mean, over n - correction."""
+    """The mean square distance from the mean, over n - correction; real."""
     axes = normal_axes(axis, x.ndim)
     centred = x - anp.mean(x, axis=axes, keepdims=True)
-    total = anp.sum(centred * centred, axis=axes, keepdims=keepdims)
+    squared = anp.real(centred * anp.conj(centred)) if anp.iscomplexobj(x) else centred * centred
+    total = anp.sum(squared, axis=axes, keepdims=keepdims)
     return total / (math.prod(x.shape[each] for each in axes) - correction)
 
 
@@ -80,5 +81,5 @@ def cumulative_sum(x: Any, *, axis: int | None = None, include_initial: bool = F
 
 
 def vecdot(x: Any, y: Any, *, axis: int = -1) -> Any:
-    """The inner product along an axis."""
-    return anp.sum(x * y, axis=axis)
+    """The inner product along an axis, of the conjugate of x with y."""
+    return anp.sum((anp.conj(x) if anp.iscomplexobj(x) else x) * y, axis=axis)

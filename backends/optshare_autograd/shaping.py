@@ -74,7 +74,7 @@ def astype(x: Any, dtype: Any, *, copy: bool = True) -> Any:
     """The array in another dtype; a constant, if that is not floating."""
     if not is_box(x):
         return np.asarray(x).astype(dtype, copy=copy)
-    if np.dtype(dtype).kind != "f":
+    if np.dtype(dtype).kind not in "fc":
         return np.asarray(plain(x)).astype(dtype)
     return derivatives.cast(x, dtype)
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from optshare.extend import CapabilityError, DifferentiationError, Pullback
+from optshare.extend import DifferentiationError, Pullback
 from optshare_autograd.levels import levels
-from optshare_autograd.library import core, is_box, np, tracer
+from optshare_autograd.library import anp, core, is_box, np, tracer
 from optshare_autograd.nodes import Differentiation, Node
 
 
 def vjp(fn: Callable[..., Any], *arrays: Any) -> tuple[Any, Pullback]:
     """The value of `fn(*arrays)` and its pullback, which may be called any number of times."""
-    inputs = [_real(each) for each in arrays]
+    inputs = [each if is_box(each) else np.asarray(each) for each in arrays]
     level, here = levels.next(), Differentiation()
     roots = [Node.root(each, here) for each in inputs]
     leaves = [tracer.new_box(x, level, root) for x, root in zip(inputs, roots, strict=True)]
@@ -47,15 +47,9 @@ def _pulled(end: Any, seed: Any) -> dict[Any, Any]:
     return found
 
 
-def _real(x: Any) -> Any:
-    """An array or a tracked value; raises if it is complex."""
-    array = x if is_box(x) else np.asarray(x)
-    if array.dtype.kind == "c":
-        raise CapabilityError(
-            f"{array.dtype} arrays cannot be differentiated by this engine, which does not "
-            f"declare 'complex'; differentiate real and imaginary parts"
-        )
-    return array
+def _turned(g: Any) -> Any:
+    """A cotangent from autograd's convention in optshare's, or back: its conjugate."""
+    return anp.conj(g) if anp.iscomplexobj(g) else g
 
 
 def _require_one(output: Any) -> None:
@@ -67,13 +61,17 @@ def _require_one(output: Any) -> None:
 
 
 def _seed(seed: Any, value: Any) -> Any:
-    """A seed as an array of the dtype of the value; raises unless the shapes are equal."""
+    """A seed as autograd has it, in the dtype of the value; raises unless the shapes are equal."""
+    if anp.iscomplexobj(seed) and not anp.iscomplexobj(value):
+        raise DifferentiationError(
+            f"the seed is complex, the value {value.dtype}; pass the seed's real part"
+        )
     array = seed if is_box(seed) else np.asarray(seed, value.dtype)
     if array.shape != value.shape:
         raise DifferentiationError(
             f"the seed has shape {array.shape}, the value {value.shape}; they must be equal"
         )
-    return array
+    return _turned(array)
 
 
 def _settled(value: Any, inputs: Sequence[Any]) -> Any:
@@ -89,7 +87,9 @@ def _own(gradients: Sequence[Any], inputs: Sequence[Any], seed: Any) -> list[Any
     seen = {id(seed), *map(id, inputs)}
     owned: list[Any] = []
     for each in gradients:
-        gradient = each if each is None or is_box(each) else _owned(np.asarray(each), seen)
+        gradient = each if each is None else _turned(each)
+        if gradient is not None and not is_box(gradient):
+            gradient = _owned(np.asarray(gradient), seen)
         seen.add(id(gradient))
         owned.append(gradient)
     return owned

@@ -66,7 +66,7 @@ class Layout:
         dtypes = [each for each in flat(self._form) if each is not None]
         parts = zip(dtypes, self.shapes, self.ranges, strict=True)
         return self.filled(
-            ops.astype(ops.reshape(whole[at], shape), dtype) for dtype, shape, at in parts
+            _of_dtype(ops.reshape(whole[at], shape), dtype) for dtype, shape, at in parts
         )
 
     def filled(self, leaves: Iterable[Any]) -> Any:
@@ -78,6 +78,11 @@ class Layout:
         if self._alone:
             return leaves[0]
         return ops.concat([ops.reshape(each, (-1,)) for each in leaves])
+
+
+def _of_dtype(part: Any, dtype: Any) -> Any:
+    """A part of one array in a leaf's dtype; it was complex only for the sake of others."""
+    return ops.astype(part if dtype.kind == "c" else ops.real(part), dtype)
 
 
 def _array(leaf: Any) -> Any:

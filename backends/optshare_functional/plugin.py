@@ -20,7 +20,8 @@ def optshare_backend() -> BackendDescription:
             vjp=True,
             higher_order=True,
             inplace=True,
+            complex=True,
             devices=("cpu",),
-            dtypes=("float16", "float32", "float64"),
+            dtypes=("float16", "float32", "float64", "complex64", "complex128"),
         ),
     )

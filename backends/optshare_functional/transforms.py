@@ -122,7 +122,8 @@ def _pullback(chosen: Chosen, at: Linearized) -> Pullback:
 def jvp(f: Function, args: Sequence[Any], tangents: Sequence[Any], *, has_aux: bool = False) -> Any:
     """The value of f and its derivative along tangents, which have the structure of the arguments.
 
-    The pullback is linear in the cotangent; its own transpose is the derivative.
+    The pullback is linear in the cotangent; its own transpose is the derivative. That of a
+    function of complex arrays is linear over the reals.
     With `has_aux`, f returns `(value, aux)` and the result is `(value, tangent, aux)`.
 
     >>> jvp(lambda x, y: x * y, [3., 4.], [1., 0.])
@@ -133,13 +134,17 @@ def jvp(f: Function, args: Sequence[Any], tangents: Sequence[Any], *, has_aux: b
     shapes = [key.shape for key in chosen.keys], [tuple(each.shape) for each in along]
     if shapes[0] != shapes[1]:
         raise DifferentiationError(f"arguments of shapes {shapes[0]}, tangents of {shapes[1]}")
+    for key, tangent in zip(chosen.keys, along, strict=True):
+        if tangent.dtype.kind == "c" and key.dtype.kind != "c":
+            raise DifferentiationError(f"an argument of {key.dtype}, a tangent of {tangent.dtype}")
     at = linearized(f, chosen, {}, has_aux)
 
     def paired(cotangent: Any) -> Any:
         pulled = at.pullback(cotangent)
-        total = 0.0 * ops.sum(cotangent)
+        total = 0.0 * ops.sum(ops.real(cotangent))
         for each, tangent in zip(pulled, along, strict=True):
-            total = total if each is None else total + ops.sum(each * tangent)
+            if each is not None:
+                total = total + ops.sum(ops.real(ops.conj(each) * tangent))
         return total
 
     _, transpose = trace.vjp(paired, ops.zeros_like(at.whole))
@@ -158,6 +163,10 @@ def jacobian(
     The result has the shape of the value followed by the shape of the argument.
     If the value is a structure, each of its arrays is replaced by what would be
     its Jacobian, in the structure of the argument. See `grad` for the options.
+
+    Raises:
+        DifferentiationError: the argument is complex; there is no array of partial
+            derivatives then, but a `jvp`.
 
     >>> jacobian(lambda x: x * x)([1., 2.])
     array([[2., 0.], [0., 4.]])
@@ -186,9 +195,27 @@ def _rows(at: Linearized) -> list[Any]:
     """For each key, the derivatives of all elements of the value, one after the other."""
     if not at.whole.size:
         return [np.zeros_like(each, shape=(0, *each.shape)) for each in at.inputs]
+    _require_real([each.dtype for each in at.inputs])
     basis = np.eye(at.whole.size, dtype=at.whole.dtype)
-    pulled = [at.pulled(ops.reshape(each, at.whole.shape)) for each in basis]
+    pulled = [_partial(at, ops.reshape(each, at.whole.shape)) for each in basis]
     return [ops.stack(each) for each in zip(*pulled, strict=True)]
+
+
+def _partial(at: Linearized, unit: Any) -> list[Any]:
+    """The derivatives of one element of the value, by its real and its imaginary part."""
+    found = at.pulled(unit)
+    if unit.dtype.kind != "c":
+        return found
+    return [x + 1j * y for x, y in zip(found, at.pulled(1j * unit), strict=True)]
+
+
+def _require_real(dtypes: Sequence[Any]) -> None:
+    for each in dtypes:
+        if each.kind == "c":
+            raise DifferentiationError(
+                f"partial derivatives for an argument of {each}; use jvp or vjp, or "
+                f"differentiate for its real and imaginary parts"
+            )
 
 
 def hessian(

@@ -88,7 +88,7 @@ class Reading:
                 f"differentiated for; does it use this model?"
             )
         found = zip(pullback(jnp.ones_like(value)), self.reached, strict=True)
-        return value, [gradient for gradient, reached in found if reached], written
+        return value, [turned(gradient) for gradient, reached in found if reached], written
 
     def forget(self) -> None:
         """Let go of the function and its arguments; what they were is known now."""
@@ -153,7 +153,12 @@ def vjp(fn: Callable[..., Any], *arrays: Any) -> tuple[Any, Callable[[Any], list
     reached = _reached(pullback, arrays)
 
     def pulled(g: Any) -> list[Any]:
-        found = zip(pullback(g), reached, strict=True)
-        return [each if is_reached else None for each, is_reached in found]
+        found = zip(pullback(turned(g)), reached, strict=True)
+        return [turned(each) if is_reached else None for each, is_reached in found]
 
     return value, pulled
+
+
+def turned(g: Any) -> Any:
+    """A cotangent from JAX's convention in optshare's, or back: its conjugate."""
+    return jnp.conj(g) if jnp.iscomplexobj(g) else g

@@ -13,6 +13,14 @@ from optshare_jax.library import jax, jnp
 from optshare_jax.precision import require_dtype_held, require_held
 
 
+def _acosh_jvp(tangent: Any, y: Any, x: Any) -> Any:
+    return tangent / (jnp.sqrt(x - 1) * jnp.sqrt(x + 1))
+
+
+_acosh = jax.custom_jvp(jnp.acosh)
+_acosh.defjvps(_acosh_jvp)
+
+
 class Functions:
     """The standard's functions, from `jax.numpy`, with those that differ."""
 
@@ -36,8 +44,23 @@ class Functions:
 
     @staticmethod
     def abs(x: Any) -> Any:
-        """|x|; its derivative at 0 is 0, where JAX's is 1."""
+        """|x|; its derivative at 0 is 0, where JAX's is 1 for real x."""
+        if jnp.iscomplexobj(x):
+            return jnp.abs(x)
         return x * jax.lax.stop_gradient(jnp.sign(x))
+
+    @staticmethod
+    def acosh(x: Any) -> Any:
+        """The inverse of cosh; JAX's own derivative is negated where the real part is negative."""
+        return _acosh(x) if jnp.iscomplexobj(x) else jnp.acosh(x)
+
+    @staticmethod
+    def sign(x: Any) -> Any:
+        """The sign; of complex numbers x / |x|, a constant to JAX's own."""
+        if not jnp.iscomplexobj(x):
+            return jnp.sign(x)
+        zero = x == 0
+        return jnp.where(zero, 0, x / jnp.abs(jnp.where(zero, 1, x)))
 
     @staticmethod
     def stop_gradient(x: Any) -> Any:

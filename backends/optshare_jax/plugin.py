@@ -27,7 +27,15 @@ def optshare_backend() -> BackendDescription:
             vjp=True,
             higher_order=True,
             jit=True,
+            complex=True,
             devices=("cpu",),
-            dtypes=("bfloat16", "float16", "float32", "float64"),
+            dtypes=(
+                "bfloat16",
+                "float16",
+                "float32",
+                "float64",
+                "complex64",
+                "complex128",
+            ),
         ),
     )

@@ -21,7 +21,8 @@ def optshare_backend() -> BackendDescription:
             higher_order=True,
             accumulates_grad=True,
             inplace=True,
+            complex=True,
             devices=("cpu",),
-            dtypes=("float16", "float32", "float64"),
+            dtypes=("float16", "float32", "float64", "complex64", "complex128"),
         ),
     )

@@ -7,7 +7,7 @@ from threading import Lock
 from typing import Any
 
 from optshare.extend import EmptyModelError, Parameter, current_overlay, params, require_scalar
-from optshare_arrays import Scope, checked_seed, own, plain, primitive, settled
+from optshare_arrays import Scope, checked_seed, own, plain, primitive, settled, turned
 from optshare_arrays import checkpoint as _checkpoint
 from optshare_arrays import grad as _grad
 from optshare_arrays import gradient as _gradient
@@ -156,7 +156,7 @@ def _gradients(output: Value, seed: Any, higher_order: bool) -> dict[Parameter, 
         if isinstance(leaf, ParameterLeaf):
             before = totals.get(leaf.key)
             totals[leaf.key] = gradient if before is None else before + gradient
-    hooked = list(map(after_hooks, totals, totals.values()))
+    hooked = [turned(after_hooks(key, turned(each))) for key, each in totals.items()]
     return dict(zip(totals, own(hooked, [key.stored for key in totals], seed), strict=True))
 
 

@@ -19,7 +19,6 @@ from optshare_arrays import (
     hooks_of,
     leaf_node,
     plain,
-    require_real,
 )
 
 
@@ -89,7 +88,7 @@ class ParameterLeaf(Leaf):
 
 def leaf_of(parameter: Parameter, value: Any, scope: Scope) -> Value:
     """A Parameter's value, tracked."""
-    return Value(require_real(value), scope, leaf_node(ParameterLeaf(parameter), value))
+    return Value(value, scope, leaf_node(ParameterLeaf(parameter), value))
 
 
 def require_tracked(y: Any) -> Value:

@@ -116,7 +116,7 @@ class TorchBackend(BaseBackend):
         if not isinstance(array, torch.Tensor):
             return super().host_copy(array)
         held = array.float() if array.dtype == torch.bfloat16 else array
-        return super().host_copy(held.detach().cpu().resolve_neg())
+        return super().host_copy(held.detach().cpu().resolve_conj().resolve_neg())
 
     def memory(self, array: Any) -> int:
         """The address of a tensor's storage."""
@@ -194,7 +194,7 @@ def _unwrapped(module: Any) -> torch.nn.Module:
 
 def _is_trainable(tensor: torch.Tensor) -> bool:
     """Not the frozen integers of a quantised layer."""
-    return tensor.requires_grad or tensor.is_floating_point()
+    return tensor.requires_grad or tensor.is_floating_point() or tensor.is_complex()
 
 
 def _is_tracked(value: Any) -> bool:
@@ -212,7 +212,15 @@ def _leaf(array: torch.Tensor) -> torch.Tensor:
 
 def _pulled(output: Any, leaves: Any, g: Any, nested: bool) -> Sequence[Any]:
     pull: Any = torch.autograd.grad  # half annotated
-    return pull(output, leaves, g, allow_unused=True, retain_graph=nested, create_graph=nested)
+    options = {"allow_unused": True, "retain_graph": nested, "create_graph": nested}
+    return [_resolved(each) for each in pull(output, leaves, g, **options)]
+
+
+def _resolved(gradient: Any) -> Any:
+    """A gradient that NumPy can read: not one that is to be conjugated later."""
+    if gradient is None or not gradient.is_complex():
+        return gradient
+    return gradient.resolve_conj()
 
 
 def _apart(value: Any, inputs: Sequence[Any]) -> Any:

@@ -42,6 +42,11 @@ class Functions:
         )
 
     @staticmethod
+    def imag(x: Any) -> Any:
+        """The imaginary part; 0 for real tensors, which PyTorch refuses."""
+        return torch.imag(x) if x.is_complex() else torch.zeros_like(x)
+
+    @staticmethod
     def stop_gradient(x: Any) -> Any:
         """The tensor without its record."""
         return x.detach() if isinstance(x, torch.Tensor) else x

@@ -18,7 +18,7 @@ class TensorParameter(NativeParameter):
     __slots__ = ()
 
     def __init__(self, tensor: torch.nn.Parameter) -> None:
-        if not tensor.is_floating_point():
+        if not (tensor.is_floating_point() or tensor.is_complex()):
             raise ParameterError(f"a parameter of {tensor.dtype} cannot be trained")
         if tensor.is_meta:
             raise ParameterError(

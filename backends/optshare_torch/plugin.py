@@ -16,7 +16,15 @@ def optshare_backend() -> BackendDescription:
             higher_order=True,
             accumulates_grad=True,
             inplace=True,
+            complex=True,
             devices=("cpu",),
-            dtypes=("bfloat16", "float16", "float32", "float64"),
+            dtypes=(
+                "bfloat16",
+                "float16",
+                "float32",
+                "float64",
+                "complex64",
+                "complex128",
+            ),
         ),
     )

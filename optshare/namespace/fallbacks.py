@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from optshare.errors import MissingFunctionError
 from optshare.namespace.activations import ACTIVATIONS
 from optshare.namespace.arranging import ARRANGING
 from optshare.namespace.protocol import Namespace
@@ -34,6 +35,32 @@ def logsumexp(ops: Namespace, x: Any, *, axis: Any = None, keepdims: bool = Fals
 def square(ops: Namespace, x: Any) -> Any:
     """`x * x`."""
     return x * x
+
+
+def real(ops: Namespace, x: Any) -> Any:
+    """The real part of a real array, which is the array itself."""
+    return _of_real("real", x)
+
+
+def imag(ops: Namespace, x: Any) -> Any:
+    """The imaginary part of a real array, which is 0."""
+    return ops.zeros_like(_of_real("imag", x))
+
+
+def conj(ops: Namespace, x: Any) -> Any:
+    """The complex conjugate, from the two parts; a real array is its own."""
+    return ops.real(x) - 1j * ops.imag(x) if _is_complex(x) else x
+
+
+def _of_real(name: str, x: Any) -> Any:
+    """x, if it is real; complex arrays need a function of the engine's own."""
+    if _is_complex(x):
+        raise MissingFunctionError(f"this backend's ops has no function {name!r} for {x.dtype}")
+    return x
+
+
+def _is_complex(x: Any) -> bool:
+    return "complex" in str(x.dtype)
 
 
 def relu(ops: Namespace, x: Any) -> Any:
@@ -136,7 +163,8 @@ def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
     return tuple(axis) if is_sequence(axis) else (axis,)
 
 
-CORE = {f.__name__: f for f in (stop_gradient, is_concrete, logsumexp, scan, square)} | ARRANGING
+_CORE = stop_gradient, is_concrete, logsumexp, scan, square, real, imag, conj
+CORE = {f.__name__: f for f in _CORE} | ARRANGING
 NEURAL = {
     f.__name__: f
     for f in (

@@ -61,7 +61,7 @@ class Namespace(Protocol):
     constant; `is_concrete(x)`, which tells whether the numbers of x are
     known now, and not only while a compiled function runs; and `scan(step,
     carry, inputs)`, the loop over time of recurrent networks, which a
-    compiler may keep a loop.
+    compiler may keep a loop. `real`, `imag` and `conj` take real arrays too.
     """
 
     nn: NN
@@ -79,6 +79,7 @@ class Namespace(Protocol):
     atanh: Function
     ceil: Function
     clip: Function
+    conj: Function
     cos: Function
     cosh: Function
     divide: Function
@@ -89,6 +90,7 @@ class Namespace(Protocol):
     greater: Function
     greater_equal: Function
     hypot: Function
+    imag: Function
     isfinite: Function
     isinf: Function
     isnan: Function
@@ -109,6 +111,7 @@ class Namespace(Protocol):
     not_equal: Function
     positive: Function
     pow: Function
+    real: Function
     reciprocal: Function
     round: Function
     sign: Function

@@ -81,7 +81,7 @@ def _claims(subject: Subject) -> None:
     "manifest.dtype",
     0,
     "The declared dtypes are kept by `ops.asarray`.",
-    cases={name: (name,) for name in ("float16", "float32", "float64")},
+    cases={name: (name,) for name in ("float16", "float32", "float64", "complex64", "complex128")},
     dtype="",
 )
 def _dtype(subject: Subject, name: str) -> None:

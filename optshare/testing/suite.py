@@ -11,6 +11,7 @@ from optshare.errors import MissingFunctionError, OptshareError
 from optshare.hookspecs import BackendDescription, version
 from optshare.plugins import said
 from optshare.testing import (
+    complex_numbers,
     conventions,
     gradients,
     identity,
@@ -32,6 +33,7 @@ MODULES = (
     identity,
     gradients,
     conventions,
+    complex_numbers,
     updates,
     trajectories,
     models,

@@ -26,8 +26,14 @@ from optshare_arrays.graph import SEQUENCE, Leaf, recorded
 from optshare_functional.backend import FunctionalBackend
 from optshare_functional.trace import Tracer
 
-DTYPES = ("float16", "float32", "float64")
-DECLARED: dict[str, Any] = {"vjp": True, "higher_order": True, "inplace": True, "dtypes": DTYPES}
+DTYPES = ("float16", "float32", "float64", "complex64", "complex128")
+DECLARED: dict[str, Any] = {
+    "vjp": True,
+    "higher_order": True,
+    "inplace": True,
+    "complex": True,
+    "dtypes": DTYPES,
+}
 PLAIN = "numpy.ndarray", "numpy.generic"
 TRACED = "optshare_functional.trace.Tracer"
 HOME = "optshare_mutants"
@@ -276,11 +282,46 @@ class IdleRecord(Sound):
 @mutant(
     "no_complex",
     "complex is declared, but complex arrays are refused",
-    missing="dtype.complex",
-    complex=True,
+    "complex.modulus",
+    "complex.vjp",
 )
 class NoComplex(Sound):
-    pass
+    def vjp(self, fn: Any, *arrays: Any) -> Any:
+        if any(each.dtype.kind == "c" for each in arrays):
+            self.lacks("complex")
+        return super().vjp(fn, *arrays)
+
+
+@mutant(
+    "other_convention",
+    "gradients of complex arrays are the conjugates of those wanted",
+    "complex.modulus",
+    "complex.holomorphic",
+)
+class OtherConvention(Afterwards):
+    def changed(self, key: Any, g: Any) -> Any:
+        return g.conj() if g.dtype.kind == "c" else g
+
+
+@mutant(
+    "wrong_undeclared",
+    "complex is not declared, and complex gradients are wrong in silence",
+    "complex.refused",
+    complex=False,
+)
+class WrongUndeclared(OtherConvention):
+    name = "wrong_undeclared"
+
+
+@mutant(
+    "conjugated_twice",
+    "the pullback conjugates its cotangent, and not its results",
+    "complex.vjp",
+)
+class ConjugatedTwice(Sound):
+    def vjp(self, fn: Any, *arrays: Any) -> Any:
+        value, pullback = super().vjp(fn, *arrays)
+        return value, lambda g: pullback(np.conj(g))
 
 
 @mutant(

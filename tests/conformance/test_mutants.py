@@ -113,5 +113,6 @@ def test_what_is_neither_declared_nor_there_is_skipped_without_a_note(conformanc
     assert skipped == {
         "order.second": "higher_order is not declared",
         "order.mixed": "higher_order is not declared",
+        "complex.second": "higher_order is not declared",
     }
     assert lowest_failed(outcomes) == {"order.refused"}

@@ -13,7 +13,6 @@ import pytest
 import optshare
 from optshare import Parameter, registry
 from optshare.errors import (
-    CapabilityError,
     DifferentiationError,
     EscapedValueError,
     NonScalarLossError,
@@ -351,8 +350,9 @@ def test_wrong_seeds_and_values_are_refused(engine):
         pullback(np.ones(2))
     with pytest.raises(DifferentiationError, match="returned a tuple"):
         engine.vjp(lambda x: (x, x), X)
-    with pytest.raises(CapabilityError, match="complex"):
-        engine.vjp(lambda x: x, X + 1j)
+    _, pullback = engine.vjp(lambda x: x, X)
+    with pytest.raises(DifferentiationError, match="the seed is complex, the value float64"):
+        pullback(X + 1j)
     with pytest.raises(NonScalarLossError):
         optshare.gradient(lambda x: x, X)
     with pytest.raises(UnreachedParametersError):
@@ -438,6 +438,36 @@ def test_complex_numbers_and_tuples_may_lie_between_real_ones(engine):
 
     for f in (fourier, eigen):
         assert_close(optshare.gradient(f, X)[0], autograd.grad(f)(X))
+
+
+def test_complex_functions_agree_with_the_tape_to_the_second_order(engine):
+    z, w = X + 1j * X[::-1], np.array([1.0 - 0.5j, -2.0 + 1j, -0.3 + 2j])
+
+    def loss(ops, z, w):
+        parts = ops.sign(z) * ops.acosh(w) + ops.conj(z) * ops.vecdot(z, w)[:, None] + ops.var(z)
+        return ops.sum(ops.abs(ops.where(ops.real(z) > 0, parts, ops.sqrt(z))) ** 3)
+
+    def second(ops, z, w):
+        found = optshare.gradient(lambda z, w: loss(ops, z, w), z, w)
+        return sum(ops.sum(ops.imag(g * g)) for g in found)
+
+    def found(f, name):
+        ops = registry.load(name).ops
+        with optshare.use(name):
+            return optshare.gradient(lambda z, w: f(ops, z, w), z, w)
+
+    for f in (loss, second):
+        for one, other in zip(found(f, "autograd"), found(f, "tape"), strict=True):
+            assert_close(one, other)
+
+
+def test_a_cast_between_real_and_complex_is_differentiated(engine):
+    z = X + 1j
+    found = optshare.gradient(
+        lambda x: engine.ops.sum(engine.ops.real(engine.ops.astype(x, complex) * z)), X
+    )[0]
+    assert found.dtype == np.float64
+    assert_close(found, X)
 
 
 def test_numbers_and_whole_numbers_are_differentiated_as_floats(engine):

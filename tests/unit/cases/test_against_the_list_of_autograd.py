@@ -8,19 +8,14 @@ import autograd.tracer
 import numpy as np
 import pytest
 
-from optshare.errors import CapabilityError, InPlaceError, NoDerivativeError
+from optshare.errors import InPlaceError, NoDerivativeError
 from optshare_arrays.primitives import BY_NUMPY
 
 X = np.array([[2.0, 0.5], [0.3, 1.0]])
 
 MISSING = {
-    "angle": "complex",
-    "conjugate": "complex",
-    "imag": "complex",
-    "real": "complex",
-    "real_if_close": "complex",
-    **dict.fromkeys(("fft", "fft2", "fftn", "ifft", "ifft2", "ifftn"), "complex"),
-    **dict.fromkeys(("rfft", "rfft2", "rfftn", "irfft", "irfft2", "irfftn"), "complex"),
+    **dict.fromkeys(("fft", "fft2", "fftn", "ifft", "ifft2", "ifftn"), "fft"),
+    **dict.fromkeys(("rfft", "rfft2", "rfftn", "irfft", "irfft2", "irfftn"), "fft"),
     "fftshift": "np.roll",
     "ifftshift": "np.roll",
     **dict.fromkeys(("cholesky", "det", "eig", "eigh", "inv"), "factorizations"),
@@ -143,13 +138,3 @@ WRITES = {
 def test_a_write_into_a_tracked_value_raises(name, engine):
     with pytest.raises(InPlaceError):
         engine.grad(lambda x: (WRITES[name](x), np.sum(x))[1])(X)
-
-
-def test_complex_arrays_are_refused_or_declared(engine):
-    from optshare import registry
-
-    name = engine.__name__.removeprefix("optshare_")
-    if registry.capabilities(name).complex:
-        pytest.skip("this engine declares complex")
-    with pytest.raises(CapabilityError, match="complex"):
-        engine.grad(lambda x: np.sum(x))(X + 1j)

@@ -23,8 +23,9 @@ HOST_CONSTANTS = {
     "arranged: diff with ends",
 }
 """The cases that compute with arrays of NumPy's of their own, which CuPy refuses."""
-INDEXED_BY_THE_HOST = {"nn.cross_entropy", "nn.embedding", "take", "take_along_axis"}
-"""The scenarios that index with arrays of NumPy's, which CuPy copies to the device."""
+INDEXED_BY_THE_HOST = {"take", "take_along_axis"}
+INDEXED_BY_THE_HOST |= {"nn.cross_entropy", "nn.embedding", "nn.gru", "nn.lstm"}
+"""The scenarios that index with arrays or numbers of NumPy's, which CuPy copies to the device."""
 
 
 X = np.array([[0.5, -1.25, 2.0], [0.25, 1.0, -0.75]])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from optshare.errors import CapabilityError
+from optshare.errors import CapabilityError, MissingFunctionError
 from optshare.extend import complete
 from optshare.namespace import fallbacks
 from optshare.namespace.arranging import ARRANGING
@@ -48,9 +48,21 @@ FORMULAS = {
 def test_every_fallback_has_a_formula_here():
     elsewhere = {"cross_entropy", "embedding", "gru", "lstm"}  # in a file of their own
     assert set(FORMULAS) == set(fallbacks.NEURAL) - elsewhere
-    named = {"stop_gradient", "is_concrete", "logsumexp", "scan", "square"}
+    named = {"stop_gradient", "is_concrete", "logsumexp", "scan", "square", "real", "imag", "conj"}
     assert set(fallbacks.CORE) - set(ARRANGING) == named  # the others: test_arranging.py
     assert set(fallbacks.RANDOM) == {"bernoulli"}
+
+
+def test_the_parts_of_real_arrays_and_conjugates_from_parts_need_no_function():
+    x, z = np.array([1.0, 2.0]), np.array([1 + 2j, -3j])
+    bare = complete(SimpleNamespace(zeros_like=np.zeros_like))
+    assert bare.real(x) is x
+    assert bare.conj(x) is x
+    assert bare.imag(x).tolist() == [0.0, 0.0]
+    parts = complete(SimpleNamespace(real=np.real, imag=np.imag))
+    assert parts.conj(z).tolist() == [1 - 2j, 3j]
+    with pytest.raises(MissingFunctionError, match="no function 'real' for complex128"):
+        bare.conj(z)
 
 
 @pytest.mark.parametrize("name", FORMULAS)

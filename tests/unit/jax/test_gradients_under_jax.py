@@ -9,8 +9,9 @@ from jax import lax
 import optshare
 import optshare_tape
 from optshare import Buffer, Parameter, registry
-from optshare.errors import DifferentiationError, UnreachedParametersError
+from optshare.errors import DifferentiationError, ParameterError, UnreachedParametersError
 from optshare.extend import NN, Namespace
+from tests.unit.closeness import assert_close
 
 TAPE, JAX = (registry.load(name).ops for name in ("tape", "jax"))
 COMPILED = registry.load("jax").compiled()
@@ -294,7 +295,9 @@ def test_every_function_of_ops_has_the_value_and_derivative_of_the_tape(name):
 
 def test_every_function_that_ops_promises_is_compared():
     named = {each.partition(" ")[0] for each in CALLS}
-    assert set(Namespace.__annotations__) - named == {"nn", "random", "asarray", "is_concrete"}
+    parts = {"real", "imag", "conj"}  # of complex arrays, which are compared below
+    others = {"nn", "random", "asarray", "is_concrete"}
+    assert set(Namespace.__annotations__) - named == others | parts
     assert {f"nn.{each}" for each in NN.__annotations__} <= named
 
 
@@ -316,3 +319,32 @@ def test_ties_share_the_derivative(engine):
         assert two.tolist() == [0.5, 0.5, 1 - last]
     (g,) = optshare.gradient(lambda x: engine.max(x), engine.asarray(np.array([2.0, 2.0, 1.0])))
     assert g.tolist() == [0.5, 0.5, 0.0]
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["direct", "compiled"])
+def test_complex_gradients_are_those_of_the_tape_and_not_their_conjugates(compiled):
+    z = Parameter(jnp.array([-2.0 + 0.5j, 1 - 3j, 0.25j]))
+    x = Parameter(jnp.array([0.5, -1.5, 2.0]))
+
+    def loss(ops):
+        found = ops.acosh(z.value) * x.value + ops.sign(z.value) + ops.exp(ops.conj(z.value))
+        return ops.sum(ops.abs(found) ** 3 + ops.real(found) * ops.imag(z.value))
+
+    gradient = COMPILED if compiled else registry.load("jax").gradient
+    value, found = gradient(lambda: loss(JAX), [z, x])
+    assert [g.dtype for g in found] == [np.complex128, np.float64]
+
+    for each in (z, x):
+        each.migrate(np.asarray(each.value))
+    wanted, expected = registry.load("tape").gradient(lambda: loss(TAPE), [z, x])
+    assert_close(value, wanted)
+    for one, other in zip(found, expected, strict=True):
+        assert_close(one, other)
+
+
+def test_a_complex_parameter_is_refused_by_the_rules_after_a_compiled_step():
+    z = Parameter(jnp.array([1 + 1j]))
+    opt = optshare.SGD([z], lr=0.1)
+    with pytest.raises(ParameterError, match="complex128; rules update real parameters only"):
+        opt.step(lambda: JAX.sum(JAX.abs(z.value) ** 2))
+    assert z.value.tolist() == [1 + 1j]

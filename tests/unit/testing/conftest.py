@@ -37,7 +37,11 @@ backend = Engine()
 
 CLAIMED = ("numpy.ndarray", "numpy.generic", "optshare_tape.values.Value")
 ABLE = Capabilities(
-    vjp=True, higher_order=True, inplace=True, dtypes=("float16", "float32", "float64")
+    vjp=True,
+    higher_order=True,
+    inplace=True,
+    complex=True,
+    dtypes=("float16", "float32", "float64", "complex64", "complex128"),
 )
 
 TWISTS = {

@@ -92,7 +92,7 @@ def test_checks_come_level_by_level_up_to_the_one_that_is_asked_for():
 def test_what_a_check_needs_are_capabilities_and_dtypes_that_exist():
     for each in CHECKS.values():
         assert all(hasattr(Capabilities(), need) for need in each.needs)
-        assert each.dtype in ("", "float16", "float32", "float64")
+        assert each.dtype in ("", "float16", "float32", "float64", "complex64", "complex128")
 
 
 def test_two_checks_of_one_id_are_refused():
@@ -175,7 +175,7 @@ def test_one_bug_reads_as_one_bug(stranger, twist, id):
     outcomes = Run(stranger(twist)).outcomes()
     failed = of_status(outcomes, "failed")
     if not id:
-        assert set(failed) == {"order.second", "order.mixed"}
+        assert set(failed) == {"order.second", "order.mixed", "complex.second"}
         return
     assert list(failed) == [id]
     assert set(of_status(outcomes, "blocked").values()) <= {f"blocked by {id}"}
@@ -311,12 +311,14 @@ def test_a_lower_level_runs_none_of_the_higher(add):
 
 
 def test_an_undeclared_capability_is_skipped_and_it_is_said_that_it_works(stranger):
-    declared = Capabilities(vjp=True, dtypes=("float16", "float32", "float64"))
+    dtypes = ("float16", "float32", "float64", "complex64", "complex128")
+    declared = Capabilities(vjp=True, complex=True, dtypes=dtypes)
     name = stranger(capabilities=declared)
     outcomes = Run(name).outcomes()
     works = "higher_order is not declared, but it works"
-    assert of_status(outcomes, "skipped") == {"order.second": works, "order.mixed": works}
-    assert counted(outcomes) == {"passed": len(CHECKS) - 2, "skipped": 2}
+    wanted = dict.fromkeys(("order.second", "order.mixed", "complex.second"), works)
+    assert of_status(outcomes, "skipped") == wanted
+    assert counted(outcomes) == {"passed": len(CHECKS) - 3, "skipped": 3}
 
 
 def test_an_undeclared_capability_that_does_not_work_is_skipped_too(stranger):

@@ -7,7 +7,7 @@ import torch
 import optshare
 import optshare_tape
 from optshare import Parameter, registry
-from optshare.errors import GradientShapeError, MixedBackendsError
+from optshare.errors import GradientShapeError, MixedBackendsError, ParameterError
 
 
 @pytest.fixture
@@ -117,6 +117,37 @@ def test_a_sparse_gradient_is_refused_before_anything_changes(p):
         opt.update(p, torch.ones(2, dtype=torch.float64).to_sparse())
     assert p.value.tolist() == [1.0, 2.0]
     assert opt.steps == 0
+
+
+def test_the_gradient_of_complex_tensors_is_torchs_own_and_can_be_read_by_numpy():
+    z = torch.tensor([1 + 2j, -0.5j], dtype=torch.complex128, requires_grad=True)
+    loss = (z.conj() * z.abs()).imag.sum() + (z**3).real.sum()
+    (wanted,) = torch.autograd.grad(loss, z)
+    (found,) = optshare.gradient(
+        lambda z: (z.conj() * z.abs()).imag.sum() + (z**3).real.sum(), z.detach()
+    )
+    np.testing.assert_array_equal(found.numpy(), wanted.resolve_conj().numpy())
+    assert optshare.gradient(lambda z: z.conj().imag.sum(), z.detach())[0].numpy().tolist() == [
+        -1j,
+        -1j,
+    ]
+
+
+def test_a_complex_tensor_is_differentiated_in_a_module_and_refused_by_the_rules():
+    weight = torch.nn.Parameter(torch.tensor([1 + 2j, 3j]))
+    found = optshare.gradient(lambda: (weight.abs() ** 2).sum(), wrt=weight)
+    np.testing.assert_allclose(next(iter(found)).numpy(), [2 + 4j, 6j], rtol=1e-6)
+    with pytest.raises(ParameterError, match="complex64; rules update real parameters only"):
+        optshare.SGD(weight).step(lambda: (weight.abs() ** 2).sum())
+    assert weight.tolist() == [1 + 2j, 3j]
+
+
+def test_imag_of_a_real_tensor_is_zero_and_lazy_conjugates_reach_the_host():
+    torch_backend = registry.load("torch")
+    assert torch_backend.ops.imag(torch.ones(2)).tolist() == [0.0, 0.0]
+    lazy = torch.tensor([1 + 2j]).conj()
+    assert torch_backend.host_copy(lazy).tolist() == [1 - 2j]
+    assert torch_backend.host_copy(lazy.imag).tolist() == [-2.0]
 
 
 def test_tensors_and_arrays_of_numpy_in_one_call_are_named(p):
