@@ -41,6 +41,13 @@ from optshare.namespace.completed import complete
 from optshare.namespace.fallbacks import host_bernoulli
 from optshare.namespace.protocol import NN, Namespace, Random
 from optshare.namespace.recurrent import require_recurrent
+from optshare.namespace.windows import (
+    Windows,
+    conv_transpose_windows,
+    conv_windows,
+    is_even,
+    pool_windows,
+)
 from optshare.operators import Operators
 from optshare.overlay import Overlay, Suspended
 from optshare.overlay import current as current_overlay
@@ -83,19 +90,24 @@ __all__ = [
     "StaleRecordError",
     "Suspended",
     "UnreachedParametersError",
+    "Windows",
     "beside",
     "complete",
+    "conv_transpose_windows",
+    "conv_windows",
     "current_overlay",
     "flat",
     "floating",
     "hookimpl",
     "host_bernoulli",
     "is_array",
+    "is_even",
     "is_floating",
     "lazy_exports",
     "leaves",
     "mapped",
     "params",
+    "pool_windows",
     "require_recurrent",
     "require_scalar",
 ]

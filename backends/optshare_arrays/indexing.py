@@ -72,8 +72,9 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     if axis is None:
         x, axis = x.reshape((-1,)), 0
     (place,) = normal_axes(axis, x.ndim)
-    places = plain(indices)
-    return getitem(x, along(place, places if is_on_device(places) else np.asarray(places)))
+    taken: Any = getitem(x, along(place, _plain_index(indices)))
+    is_view = isinstance(indices, int) and (isinstance(taken, np.ndarray) or is_on_device(taken))
+    return taken.copy() if is_view else taken
 
 
 @stands_for(np.take_along_axis)

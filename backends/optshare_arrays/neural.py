@@ -9,9 +9,15 @@ from optshare_arrays.elementwise import exp
 from optshare_arrays.primitives import Primitive, plain
 from optshare_arrays.untyped import np
 
+LARGE = 1 << 11
+"""From how many elements on NumPy's maximum of two arrays is worth the zeros to compare with."""
+
 
 def _relu(x: Any) -> Any:
-    return np.maximum(x, 0)
+    if x.size < LARGE:
+        return np.maximum(x, 0)
+    y = np.zeros_like(x)
+    return np.maximum(x, y, out=y)
 
 
 def _sigmoid(x: Any) -> Any:
@@ -27,7 +33,7 @@ def _log_softmax(x: Any, axis: int) -> Any:
     return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
 
 
-relu = Primitive(_relu, [lambda g, y, x: g * (plain(y) > 0)], name="relu")
+relu = Primitive(_relu, [lambda g, y, x: g * (plain(y) > 0).astype(g.dtype)], name="relu")
 sigmoid = Primitive(_sigmoid, [lambda g, y, x: g * (y * (1 - y))], name="sigmoid")
 _log_softmax_along = Primitive(
     _log_softmax,

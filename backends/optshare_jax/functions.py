@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from optshare.extend import Namespace, ParameterError, complete, host_bernoulli
+from optshare_jax import convolution
 from optshare_jax.library import jax, jnp
 from optshare_jax.precision import require_dtype_held, require_held
 
@@ -88,6 +89,9 @@ class Neural:
     """The neural functions that JAX has with the same meaning."""
 
     relu = staticmethod(jax.nn.relu)
+    conv = staticmethod(convolution.conv)
+    conv_transpose = staticmethod(convolution.conv_transpose)
+    mean_pool = staticmethod(convolution.mean_pool)
     sigmoid = staticmethod(jax.nn.sigmoid)
 
     @staticmethod

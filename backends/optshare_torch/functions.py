@@ -9,7 +9,7 @@ import array_api_compat.torch as _torch_namespace
 import torch
 
 from optshare.extend import Namespace, ParameterError, complete
-from optshare_torch import recurrent
+from optshare_torch import convolution, recurrent
 
 xp: Any = _torch_namespace  # its functions are not annotated
 
@@ -67,6 +67,9 @@ class Neural:
     gru = staticmethod(partial(recurrent.gru, _composed.nn.gru))
     lstm = staticmethod(partial(recurrent.lstm, _composed.nn.lstm))
     relu = staticmethod(torch.relu)
+    conv = staticmethod(convolution.conv)
+    conv_transpose = staticmethod(convolution.conv_transpose)
+    mean_pool = staticmethod(convolution.mean_pool)
     sigmoid = staticmethod(torch.sigmoid)
 
     @staticmethod

@@ -14,6 +14,7 @@ import numpy as np
 from optshare.errors import MissingFunctionError
 from optshare.namespace.activations import ACTIVATIONS
 from optshare.namespace.arranging import ARRANGING
+from optshare.namespace.convolution import conv, conv_transpose, max_pool, mean_pool
 from optshare.namespace.protocol import Namespace
 from optshare.namespace.recurrent import embedding, gru, lstm, scan
 from optshare.narrowing import is_sequence
@@ -179,6 +180,10 @@ NEURAL = {
         gelu,
         log_softmax,
         softmax,
+        conv,
+        conv_transpose,
+        max_pool,
+        mean_pool,
         *ACTIVATIONS,
         embedding,
         gru,

@@ -12,11 +12,26 @@ Function = Callable[..., Any]
 
 
 class NN(Protocol):
-    """Functions of neural networks; `ops.nn`."""
+    """Functions of neural networks; `ops.nn`.
+
+    Images are (batch, channels, *space), with 1 to 3 spatial axes; options that count along
+    these are one number, or one for each. `padding` may also be one pair for each, (before,
+    after). They are cross-correlations, and raise `DataError` where shapes do not fit:
+
+    - `conv(x, weight, *, stride=1, padding=0, dilation=1, groups=1)`, weight (out, in / groups,
+      *window);
+    - `conv_transpose(x, weight, *, stride=1, padding=0, output_padding=0, dilation=1, groups=1)`,
+      weight (in, out / groups, *window);
+    - `max_pool(x, window, *, stride=None, padding=0)`; the stride is the window by default;
+      elements that tie for the maximum of a window share its gradient evenly;
+    - `mean_pool(x, window, *, stride=None, padding=0)`; padding counts as zeros.
+    """
 
     celu: Function
     cross_entropy: Function
     """`cross_entropy(scores, labels)`: -log(softmax(scores)) at each label, one for each."""
+    conv: Function
+    conv_transpose: Function
     elu: Function
     gelu: Function
     hardsigmoid: Function
@@ -25,6 +40,8 @@ class NN(Protocol):
     leaky_relu: Function
     log_softmax: Function
     logsigmoid: Function
+    max_pool: Function
+    mean_pool: Function
     mish: Function
     relu: Function
     relu6: Function

@@ -158,6 +158,21 @@ STRUCTURAL = {
     "nn.gru": Row(GRU, "RR"),
     "nn.softmax": Row("ops.nn.softmax(x)", "R"),
     "nn.log_softmax": Row("ops.nn.log_softmax(x)", "R"),
+    "nn.conv": Row(
+        "ops.nn.conv(ops.reshape(x, (1, 1, 3, 4)), ops.reshape(y, (3, 1, 2, 2)), "
+        "stride=(1, 2), padding=1, dilation=(2, 1))",
+        "RR",
+    ),
+    "nn.conv_groups": Row(
+        "ops.nn.conv(ops.reshape(x, (1, 4, 3)), ops.reshape(y, (6, 2, 1)), groups=2)", "RR"
+    ),
+    "nn.conv_transpose": Row(
+        "ops.nn.conv_transpose(ops.reshape(x, (1, 2, 2, 3)), ops.reshape(y, (2, 1, 3, 2)), "
+        "stride=(2, 1), padding=1, output_padding=(1, 0))",
+        "RR",
+    ),
+    "nn.max_pool": Row("ops.nn.max_pool(ops.reshape(x, (1, 1, 3, 4)), 2, stride=1)", "R"),
+    "nn.mean_pool": Row("ops.nn.mean_pool(ops.reshape(x, (1, 1, 3, 4)), 2, padding=1)", "R"),
     "nn.cross_entropy": Row("ops.nn.cross_entropy(x, ops.asarray(np.array([0, 2, 2])))", "R"),
 }
 

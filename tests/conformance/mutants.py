@@ -19,7 +19,17 @@ from optshare.extend import (
     current_overlay,
     require_scalar,
 )
-from optshare_arrays import Primitive, Scope, indexing, namespace, neural, plain, reductions, vjp
+from optshare_arrays import (
+    Primitive,
+    Scope,
+    convolution,
+    indexing,
+    namespace,
+    neural,
+    plain,
+    reductions,
+    vjp,
+)
 from optshare_arrays.broadcasting import fitted
 from optshare_arrays.elementwise import add, exp, maximum, minimum, multiply
 from optshare_arrays.graph import SEQUENCE, Leaf, recorded
@@ -502,6 +512,91 @@ def _first_of_ties(g: Any, y: Any, x: Any, axis: Any, keepdims: Any) -> Any:
 @mutant("max_to_first", "max gives the first of the ties all", "kink.max")
 class MaxToFirst(Sound):
     instead: ClassVar = {reductions._max: Primitive(reductions._max.forward, [_first_of_ties])}
+
+
+@mutant("max_pool_to_first", "max_pool gives the first of a tie all", "kink.nn.max_pool")
+class MaxPoolToFirst(Sound):
+    ops = functions(
+        nn={
+            "max_pool": lambda x, window, **options: namespace.ops.nn.max_pool(
+                x - namespace.reshape(np.arange(x.size), x.shape) * 1e-13, window, **options
+            )
+        }
+    )
+
+
+@mutant("flipped_window", "conv reverses its window", "gradient.nn.conv")
+class FlippedWindow(Sound):
+    ops = functions(
+        nn={
+            "conv": lambda x, weight, **options: namespace.ops.nn.conv(
+                x, namespace.flip(weight, axis=-1), **options
+            )
+        }
+    )
+
+
+@mutant("dilation_ignored", "conv takes no notice of dilation", "gradient.nn.conv")
+class DilationIgnored(Sound):
+    ops = functions(
+        nn={
+            "conv": lambda x, weight, *, dilation=1, **options: namespace.ops.nn.conv(
+                x, weight, **options
+            )
+        }
+    )
+
+
+def _woven_groups(x: Any, weight: Any, *, groups: int = 1, **options: Any) -> Any:
+    y = namespace.ops.nn.conv(x, weight, groups=groups, **options)
+    shape = (len(x), groups, y.shape[1] // groups, *y.shape[2:])
+    return namespace.reshape(namespace.reshape(y, shape).swapaxes(1, 2), y.shape)
+
+
+@mutant("woven_groups", "conv puts out the groups in turns", "gradient.nn.conv_groups")
+class WovenGroups(Sound):
+    ops = functions(nn={"conv": _woven_groups})
+
+
+def _unlearning(g: Any, y: Any, x: Any, weight: Any, windows: Any, groups: Any) -> Any:
+    g = g * (np.arange(g.shape[-1]) > 0)
+    return convolution.weighed(x, g, windows, groups)
+
+
+@mutant("column_lost", "the gradient of a weight of conv lacks a column", "gradient.nn.conv")
+class ColumnLost(Sound):
+    instead: ClassVar = {
+        convolution.correlated: Primitive(
+            convolution.correlated.forward, [convolution.correlated.vjps[0], _unlearning]
+        )
+    }
+
+
+@mutant("row_too_low", "conv_transpose has its rows turned by one", "gradient.nn.conv_transpose")
+class RowTooLow(Sound):
+    ops = functions(
+        nn={
+            "conv_transpose": lambda x, weight, *, output_padding=0, **options: namespace.roll(
+                namespace.ops.nn.conv_transpose(
+                    x, weight, output_padding=output_padding, **options
+                ),
+                1,
+                axis=-2,
+            )
+        }
+    )
+
+
+@mutant("padding_uncounted", "mean_pool leaves padding out of the mean", "gradient.nn.mean_pool")
+class PaddingUncounted(Sound):
+    ops = functions(
+        nn={
+            "mean_pool": lambda x, window, **options: (
+                namespace.ops.nn.mean_pool(x, window, **options)
+                / namespace.ops.nn.mean_pool(np.ones(x.shape, x.dtype), window, **options)
+            )
+        }
+    )
 
 
 def _over_last_axes(g: Any, x: Any) -> Any:

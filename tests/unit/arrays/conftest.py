@@ -4,10 +4,12 @@ import autograd
 import autograd.numpy as anp
 import numpy as np
 import pytest
+import torch
 
 import optshare_functional
 import optshare_tape
-from optshare_arrays import Traceable, ops
+from optshare.extend import complete
+from optshare_arrays import Traceable, namespace, ops
 from optshare_tape import Variable, back, zero_grad
 from tests.unit.closeness import assert_close
 
@@ -83,6 +85,24 @@ class Derivatives:
                 for found, expected in zip(second(f, *arrays), again(*arrays), strict=True):
                     assert_close(found, expected, rtol)
 
+    def agree_with_torch(self, f, reference, *arrays):
+        """Value, gradients and gradients of these against PyTorch's of a reference."""
+        value = plain_value(f, arrays)
+        leaves = [torch.from_numpy(np.array(each)).requires_grad_() for each in arrays]
+        theirs = reference(*leaves)
+        assert_close(value, theirs.detach().numpy())
+        loss = (theirs * torch.from_numpy(weights(value))).sum()
+        first = torch.autograd.grad(loss, leaves, create_graph=True)
+        for found, expected in zip(self.first(f, *arrays), first, strict=True):
+            assert_close(found, expected.detach().numpy())
+        both = zip(first, arrays, strict=True)
+        again = sum(
+            (g * torch.from_numpy(weights(a, i))).sum() for i, (g, a) in enumerate(both)
+        ) + 0.0 * sum((each * each).sum() for each in leaves)
+        expected = torch.autograd.grad(again, leaves)
+        for mine, its in zip(self.second(f, *arrays), expected, strict=True):
+            assert_close(mine, its.detach().numpy())
+
 
 def plain_value(f, arrays):
     """The value of a function of arrays, outside any differentiation."""
@@ -98,6 +118,12 @@ def engine(request):
 @pytest.fixture
 def derivatives(engine):
     return Derivatives(engine)
+
+
+@pytest.fixture(params=["primitives", "fallbacks"])
+def nn(request):
+    """`ops.nn` of the engines, and what a backend has that brings no neural functions."""
+    return ops.nn if request.param == "primitives" else complete(namespace).nn
 
 
 @pytest.fixture

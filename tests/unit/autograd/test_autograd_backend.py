@@ -64,9 +64,19 @@ REDUCING = {
     "logsumexp": X, "max": TIES, "mean": X, "min": -TIES, "prod": ZEROS, "std": X, "sum": X,
     "var": X,
 }  # fmt: skip
+WINDOWED = {
+    "conv": lambda ops, x: ops.nn.conv(
+        ops.reshape(x, (1, 2, 3)), ops.reshape(x * x, (3, 2, 1)), stride=2, padding=1
+    ),
+    "conv_transpose": lambda ops, x: ops.nn.conv_transpose(
+        ops.reshape(x, (1, 2, 3)), ops.reshape(x * x, (2, 1, 3)), stride=2, groups=2
+    ),
+    "max_pool": lambda ops, x: ops.nn.max_pool(ops.reshape(x, (1, 1, 2, 3)), 2, stride=1),
+    "mean_pool": lambda ops, x: ops.nn.mean_pool(ops.reshape(x, (1, 1, 2, 3)), 2, padding=1),
+}
 SEVERAL = {"cross_entropy", "embedding", "gru", "lstm"}
 """What takes more than one array."""
-NEURAL = sorted(set(NN.__annotations__) - SEVERAL)
+NEURAL = sorted(set(NN.__annotations__) - SEVERAL - set(WINDOWED))
 
 CALLS = [
     *(of(name, array) for name, array in UNARY.items()),
@@ -80,7 +90,10 @@ CALLS = [
       for keepdims in (False, True)),
     *(of(name, NUMBER) for name in REDUCING if name != "std"),
     *(of(name, BATCH, axis=(0, 2)) for name in REDUCING),
-    *(by(f"nn.{name}", lambda ops, x, name=name: getattr(ops.nn, name)(x), Z) for name in NEURAL),
+    *(by(f"nn.{name}", lambda ops, x, name=name: getattr(ops.nn, name)(x), Z)
+      for name in NEURAL),
+    *(by(f"nn.{name}", call, X) for name, call in WINDOWED.items()),
+    by("nn.max_pool of ties", WINDOWED["max_pool"], TIES),
     by("nn.softmax of an axis", lambda ops, x: ops.nn.softmax(x, axis=0), X),
     of("abs", Z),
     of("hypot", Z, np.zeros(3)),

@@ -267,6 +267,27 @@ CALLS = {
     "arange": lambda ops, x: ops.arange(3) + 0 * x[:, 0],
     "astype": lambda ops, x: ops.astype(x, x.dtype),
     "full_like": lambda ops, x: ops.full_like(x, 3.5),
+    "nn.conv": lambda ops, x: ops.nn.conv(
+        ops.reshape(x, (1, 4, 3)), ops.reshape(x * x, (6, 2, 1)), stride=2, padding=((1, 0),),
+        groups=2,
+    ),
+    "nn.conv dilated": lambda ops, x: ops.nn.conv(
+        ops.reshape(x, (1, 1, 3, 4)), ops.reshape(x * x, (3, 1, 2, 2)), dilation=(2, 1)
+    ),
+    "nn.conv_transpose": lambda ops, x: ops.nn.conv_transpose(
+        ops.reshape(x, (1, 4, 3)), ops.reshape(x * x, (4, 1, 3)), stride=3, padding=((1, 2),),
+        output_padding=1, dilation=2, groups=2,
+    ),
+    "nn.conv_transpose cropped": lambda ops, x: ops.nn.conv_transpose(
+        ops.reshape(x, (1, 2, 2, 3)), ops.reshape(x * x, (2, 6, 1, 1)), stride=(1, 2),
+        padding=(0, 2),
+    ),
+    "nn.max_pool": lambda ops, x: ops.nn.max_pool(
+        ops.reshape(x, (1, 3, 4)), 3, stride=1, padding=1
+    ),
+    "nn.mean_pool": lambda ops, x: ops.nn.mean_pool(
+        ops.reshape(x, (1, 1, 3, 4)), (2, 3), stride=(1, 2), padding=((1, 0), (0, 1))
+    ),
 }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from optshare.namespace.protocol import NN, Namespace
 from optshare.testing import CHECKS
@@ -159,6 +160,14 @@ def columns(function):
     return lambda x: rows(function)(x.T)
 
 
+def torchs(function, *shapes, **options):
+    """PyTorch's function, of the same numbers in other shapes."""
+    return lambda *arrays: function(
+        *(torch.tensor(each).reshape(*shape) for each, shape in zip(arrays, shapes, strict=True)),
+        **options,
+    ).numpy()
+
+
 FORMULAS = {
     "abs": each(lambda x: x if x > 0 else -x),
     "acos": each(math.acos),
@@ -264,6 +273,20 @@ FORMULAS = {
     "nn.gru": gru,
     "nn.softmax": rows(softmax),
     "nn.log_softmax": rows(lambda r: [math.log(v) for v in softmax(r)]),
+    "nn.conv": torchs(
+        functional.conv2d, (1, 1, 3, 4), (3, 1, 2, 2), stride=(1, 2), padding=1, dilation=(2, 1)
+    ),
+    "nn.conv_groups": torchs(functional.conv1d, (1, 4, 3), (6, 2, 1), groups=2),
+    "nn.conv_transpose": torchs(
+        functional.conv_transpose2d,
+        (1, 2, 2, 3),
+        (2, 1, 3, 2),
+        stride=(2, 1),
+        padding=1,
+        output_padding=(1, 0),
+    ),
+    "nn.max_pool": torchs(functional.max_pool2d, (1, 1, 3, 4), kernel_size=2, stride=1),
+    "nn.mean_pool": torchs(functional.avg_pool2d, (1, 1, 3, 4), kernel_size=2, padding=1),
     "nn.cross_entropy": lambda x: [
         -math.log(softmax(row)[label]) for row, label in zip(x, [0, 2, 2], strict=True)
     ],
