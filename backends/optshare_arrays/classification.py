@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from optshare.extend import Namespace, complete
-from optshare_arrays.devices import beside
+from optshare_arrays.devices import beside, contiguous
 from optshare_arrays.fused import Fused
 from optshare_arrays.indexing import take_along_axis
 from optshare_arrays.neural import log_softmax
@@ -29,7 +29,7 @@ def _rows(labels: Any, classes: int) -> Any:
 
 def _run(scores: Any, labels: Any) -> tuple[Any, Any]:
     """The losses, and the softmax of the scores."""
-    scores = scores if scores.flags.c_contiguous else scores.copy()
+    scores = contiguous(scores)
     shifted = scores - scores.max(axis=-1, keepdims=True)
     picked = shifted.ravel()[_rows(labels, scores.shape[-1])].reshape(labels.shape)
     share = np.exp(shifted, out=shifted)

@@ -57,6 +57,11 @@ def zeros(like: Any, shape: tuple[int, ...]) -> Any:
     return np.zeros_like(like, shape=shape, order="C")
 
 
+def contiguous(x: Any) -> Any:
+    """An array by rows in memory; `numpy.ascontiguousarray` takes none of CuPy's."""
+    return x if x.flags.c_contiguous else x.copy()
+
+
 def add_at(out: Any, index: Any, values: Any) -> None:
     """Add values at an index, in place; a place that comes several times gets all of them.
 

@@ -6,7 +6,7 @@ import math
 from typing import Any, cast
 
 from optshare_arrays.axes import along, normal_axes
-from optshare_arrays.devices import add_at, zeros
+from optshare_arrays.devices import add_at, is_on_device, zeros
 from optshare_arrays.primitives import Primitive, plain, stands_for
 from optshare_arrays.untyped import np, op
 
@@ -73,7 +73,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
         x, axis = x.reshape((-1,)), 0
     (place,) = normal_axes(axis, x.ndim)
     taken: Any = getitem(x, along(place, _plain_index(indices)))
-    is_view = isinstance(indices, int) and isinstance(taken, np.ndarray)
+    is_view = isinstance(indices, int) and (isinstance(taken, np.ndarray) or is_on_device(taken))
     return taken.copy() if is_view else taken
 
 
@@ -99,5 +99,4 @@ def flip(x: Any, axis: Any = None) -> Any:
 def _plain_index(index: Any) -> Any:
     if isinstance(index, tuple):
         return tuple(map(_plain_index, cast(tuple[Any, ...], index)))
-    index = plain(index)
-    return np.asarray(index) if isinstance(index, list) else index
+    return np.asarray(index) if isinstance(index, list) else plain(index)

@@ -56,6 +56,7 @@ swapaxes(axis1, axis2)
 take(indices, axis=None, out=None)
 trace(offset=0, axis1=0, axis2=1, dtype=None, out=None)
 transpose(*axes)
+view(dtype=None)
 var(axis=None, dtype=None, out=None, ddof=0, keepdims=False)
 """
 

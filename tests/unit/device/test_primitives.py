@@ -23,8 +23,9 @@ HOST_CONSTANTS = {
     "arranged: diff with ends",
 }
 """The cases that compute with arrays of NumPy's of their own, which CuPy refuses."""
-INDEXED_BY_THE_HOST = {"nn.cross_entropy", "nn.embedding", "take", "take_along_axis"}
-"""The scenarios that index with arrays of NumPy's, which CuPy copies to the device."""
+INDEXED_BY_THE_HOST = {"take", "take_along_axis"}
+INDEXED_BY_THE_HOST |= {"nn.cross_entropy", "nn.embedding", "nn.gru", "nn.lstm"}
+"""The scenarios that index with arrays or numbers of NumPy's, which CuPy copies to the device."""
 
 
 X = np.array([[0.5, -1.25, 2.0], [0.25, 1.0, -0.75]])
@@ -112,6 +113,7 @@ WITH_CONSTANTS = {
     "new axis of a number": lambda place, x: (x[0, 0] ** 2)[None],
     "labels": lambda place, x: ops.nn.cross_entropy(x, place(np.array([2, 0]))),
     "labels on the host": lambda place, x: ops.nn.cross_entropy(x, np.array([2, 0])),
+    "complex numbers": lambda place, x: ops.abs(ops.exp(x * 1j) + x[[0, 0], ::-1]) ** 2,
     "scores by columns": lambda place, x: ops.nn.cross_entropy(x.T, place(np.array([1, 0, 1]))),
 }
 
@@ -140,14 +142,17 @@ OTHER = {
     "bitwise_or": lambda n, x: n.bitwise_or(x > 0, x < 1),
     "bitwise_right_shift": lambda n, x: n.bitwise_right_shift(n.astype(n.abs(x), np.int64), 1),
     "bitwise_xor": lambda n, x: n.bitwise_xor(x > 0, x < 1),
+    "conj": lambda n, x: n.conj(n.asarray(x, dtype=np.complex128) * 1j),
     "copysign": lambda n, x: n.copysign(x, x - 1),
     "count_nonzero": lambda n, x: n.count_nonzero(x > 0, axis=1),
     "cross_entropy": lambda n, x: n.nn.cross_entropy(x, n.asarray(n.argmin(x, axis=1))),
     "floor_divide": lambda n, x: n.floor_divide(x, 0.5),
     "full_like": lambda n, x: n.full_like(x, 2.5),
+    "imag": lambda n, x: n.imag(n.asarray(x, dtype=np.complex128) * 1j),
     "is_concrete": lambda n, x: x if n.is_concrete(x) else None,
     "nonzero": lambda n, x: n.nonzero(x > 0)[1],
     "ones_like": lambda n, x: n.ones_like(x),
+    "real": lambda n, x: n.real(n.asarray(x, dtype=np.complex128) * (1 + 1j)),
     "remainder": lambda n, x: n.remainder(x, 0.75),
     "round": lambda n, x: n.round(x * 10),
     "searchsorted": lambda n, x: n.searchsorted(n.sort(x[0]), x[1]),
