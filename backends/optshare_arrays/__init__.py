@@ -13,9 +13,10 @@ from optshare_arrays import numpy_shapes as numpy_shapes
 from optshare_arrays.backend import ArraysBackend
 from optshare_arrays.custom import primitive
 from optshare_arrays.differentiation import checked_seed, detacher, own, settled, vjp
-from optshare_arrays.graph import Leaf, Node, Scope, hooks_of, leaf_node, next_level
+from optshare_arrays.graph import Scope, next_level
 from optshare_arrays.hooks import Handle, Hooks
 from optshare_arrays.namespace import ops
+from optshare_arrays.nodes import Leaf, Node, hooks_of, leaf_node
 from optshare_arrays.parts import turned
 from optshare_arrays.primitives import Primitive, Traceable, plain, unboxed
 from optshare_arrays.recompute import checkpoint, custom_vjp

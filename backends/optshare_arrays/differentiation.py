@@ -8,7 +8,8 @@ from typing import Any, cast
 from optshare.extend import DifferentiationError, Pullback, current_overlay
 from optshare_arrays.broadcasting import fitted
 from optshare_arrays.devices import converted, is_on_device
-from optshare_arrays.graph import PLAN, Scope, next_level
+from optshare_arrays.graph import Scope, next_level
+from optshare_arrays.nodes import PLAN
 from optshare_arrays.parts import is_complex, turned
 from optshare_arrays.primitives import Traceable, plain
 from optshare_arrays.untyped import np

@@ -1,4 +1,4 @@
-"""What both engines record: nodes that link to what they were computed from."""
+"""Differentiations: what records a primitive, and goes back through what was recorded."""
 
 from __future__ import annotations
 
@@ -9,87 +9,29 @@ from typing import Any
 from optshare.extend import (
     Box,
     EscapedValueError,
-    FreedRecordError,
     current_overlay,
 )
 from optshare_arrays.broadcasting import fitted
-from optshare_arrays.hooks import Hooks, hooked
-from optshare_arrays.parts import turned
+from optshare_arrays.nodes import (
+    DTYPE,
+    INPUTS,
+    NO_KEYWORDS,
+    NOTHING_KEPT,
+    PARENTS,
+    PLAN,
+    SEQUENCE,
+    SHAPE,
+    Cotangents,
+    Leaf,
+    Node,
+    leaf_node,
+    next_sequence,
+    recorded,
+)
 from optshare_arrays.primitives import Plan, Primitive, Traceable, plain, unboxed
 
 next_level = itertools.count(1).__next__
 """The level of a new differentiation: a later one is inside, so its values are higher."""
-
-_next_sequence = itertools.count().__next__
-
-Node = list[Any]
-"""One recorded operation: `[sequence, shape, dtype, plan, parents, inputs, kwargs, answer]`.
-
-Shape and dtype are the answer's; the parents are the nodes of the tracked
-arguments. It is a plain list because one is made for every operation, and a
-list is made three times as fast as an object. Nodes refer to their inputs only,
-never back, so what nobody holds is freed at once; nor do they hold the tracked
-values, whose arrays may be dropped. Where an operation ends the graph, a `Leaf`
-stands in the place of the plan; where its record was freed, `FREED`.
-"""
-SEQUENCE, SHAPE, DTYPE, PLAN, PARENTS, INPUTS = range(6)
-
-
-class Leaf:
-    """Where a backward pass ends: an input of a differentiation."""
-
-    __slots__ = ("hooks",)
-
-    def __init__(self) -> None:
-        self.hooks: Hooks | None = None
-
-    def require_usable(self) -> None:
-        """An input is usable always."""
-
-    def received(self, cotangent: Any) -> Any:
-        """The cotangent of an input, after its hooks."""
-        return cotangent if self.hooks is None else turned(self.hooks.applied(turned(cotangent)))
-
-    def hook(self) -> Hooks:
-        """The functions that are called with the cotangent of this input, to add to."""
-        if self.hooks is None:
-            self.hooks = Hooks()
-        return self.hooks
-
-
-class Freed(Leaf):
-    """What is left of an operation after a backward pass."""
-
-    __slots__ = ()
-
-    def require_usable(self) -> None:
-        """Raise `FreedRecordError`."""
-        raise FreedRecordError(
-            "this record was freed by an earlier backward pass; run the forward pass again"
-        )
-
-    def hook(self) -> Hooks:
-        """Raise `FreedRecordError`."""
-        self.require_usable()
-        raise AssertionError
-
-
-FREED = Freed()
-_NONE: dict[str, Any] = {}
-_NOTHING_KEPT = FREED, (), (), _NONE, None
-
-
-def leaf_node(leaf: Leaf, like: Any) -> Node:
-    """The node of an input that is like an array."""
-    return [_next_sequence(), like.shape, like.dtype, leaf, (), (), _NONE, None]
-
-
-def hooks_of(node: Node) -> Hooks:
-    """The functions that are called with the cotangent of a node, to add to."""
-    if not isinstance(node[PLAN], Plan):
-        return node[PLAN].hook()
-    node[PLAN], hooks = hooked(node[PLAN])
-    return hooks
 
 
 class Scope:
@@ -146,7 +88,7 @@ class Scope:
             inputs[place] = None
         kept = answer if plan.keeps_answer else None
         shape, dtype = answer.shape, answer.dtype
-        node = [_next_sequence(), shape, dtype, plan, parents, inputs, kwargs, kept]
+        node = [next_sequence(), shape, dtype, plan, parents, inputs, kwargs, kept]
         return self.kind(answer, self, node)
 
     def record_pair(self, primitive: Primitive, x: Any, y: Any) -> Any:
@@ -178,7 +120,7 @@ class Scope:
             inputs[place] = None
         kept = answer if plan.keeps_answer else None
         shape, dtype = answer.shape, answer.dtype
-        node = [_next_sequence(), shape, dtype, plan, parents, inputs, _NONE, kept]
+        node = [next_sequence(), shape, dtype, plan, parents, inputs, NO_KEYWORDS, kept]
         return self.kind(answer, self, node)
 
     def pull(self, output: Traceable, seed: Any, *, free: bool, again: bool = False) -> Cotangents:
@@ -203,7 +145,7 @@ class Scope:
                 leaves[plan] = plan.received(g)
                 continue
             if free:
-                node[PLAN:] = _NOTHING_KEPT
+                node[PLAN:] = NOTHING_KEPT
             elif again:
                 answer, inputs = self._tracked(node, plan)
             if plan.pull is not None:
@@ -235,21 +177,3 @@ class Scope:
         for place, parent in zip(plan.places, node[PARENTS], strict=True):
             inputs[place] = self.kind(inputs[place], self, parent)
         return self.kind(node[-1], self, node), inputs
-
-
-Cotangents = dict[Leaf, Any]
-
-
-def recorded(output: Node) -> dict[int, Node]:
-    """All that a node was computed from; raises if some of it was freed or is stale."""
-    found = {output[SEQUENCE]: output}
-    waiting = [output]
-    while waiting:
-        node = waiting.pop()
-        if type(node[PLAN]) is not Plan:
-            node[PLAN].require_usable()
-        for each in node[PARENTS]:
-            if each[SEQUENCE] not in found:
-                found[each[SEQUENCE]] = each
-                waiting.append(each)
-    return found

@@ -16,7 +16,7 @@ from optshare.extend import (
 )
 from optshare_arrays import elementwise, indexing, parts, products, reductions, shaping
 from optshare_arrays.broadcasting import cast
-from optshare_arrays.primitives import BY_NUMPY, BY_OPERATOR, Primitive, Traceable, plain
+from optshare_arrays.primitives import BY_NUMPY, BY_OPERATOR, Traceable, plain
 from optshare_arrays.shaping import as_array
 from optshare_arrays.untyped import np, op
 
@@ -247,28 +247,8 @@ _DIRECT = {np.ndarray, float, int, complex}
 
 
 def _both(function: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """An operator and its reflection, straight to the primitive where the other is an array."""
-    ours = BY_OPERATOR[function]
-    if isinstance(ours, Primitive):
-        return _recorded(function, ours)
-
-    def operator(self: Tracked, other: Any) -> Any:
-        if type(other) in _DIRECT or isinstance(other, Traceable):
-            return ours(self, other)
-        return self._operate(function, self, other)  # pyright: ignore[reportPrivateUsage] # its own
-
-    def reflected(self: Tracked, other: Any) -> Any:
-        if type(other) in _DIRECT:
-            return ours(other, self)
-        return self._operate(function, other, self)  # pyright: ignore[reportPrivateUsage] # its own
-
-    return operator, reflected
-
-
-def _recorded(
-    function: Callable[..., Any], ours: Primitive
-) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """The same of a primitive: recorded without a detour."""
+    """An operator and its reflection, recorded without a detour where the other is an array."""
+    ours: Any = BY_OPERATOR[function]
 
     def operator(self: Tracked, other: Any) -> Any:
         if type(other) in _DIRECT or isinstance(other, Traceable):
@@ -283,7 +263,7 @@ def _recorded(
     return operator, reflected
 
 
-for each in (op.add, op.sub, op.mul, op.truediv, op.pow, op.matmul):
+for each in (op.add, op.sub, op.mul, op.truediv, op.pow):
     name = each.__name__
     for prefix, method in zip(("", "r"), _both(each), strict=True):
         setattr(Tracked, f"__{prefix}{name}__", method)

@@ -32,7 +32,7 @@ from optshare_arrays import (
 )
 from optshare_arrays.broadcasting import fitted
 from optshare_arrays.elementwise import add, exp, maximum, minimum, multiply
-from optshare_arrays.graph import SEQUENCE, Leaf, recorded
+from optshare_arrays.nodes import SEQUENCE, Leaf, recorded
 from optshare_functional.backend import FunctionalBackend
 from optshare_functional.trace import Tracer
 

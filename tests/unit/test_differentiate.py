@@ -6,7 +6,7 @@ import optshare_tape
 from optshare import Parameter, gradient, value_and_gradient
 from optshare.errors import CapabilityError, UnreachedParametersError, UnregisteredParameterError
 from optshare_arrays import Scope
-from optshare_arrays.graph import PLAN
+from optshare_arrays.nodes import PLAN
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import optshare
 from optshare.extend import complete
 from optshare_arrays import Scope, Tracked, ops
-from optshare_arrays.graph import PLAN
+from optshare_arrays.nodes import PLAN
 from optshare_arrays.recurrent import _composed
 from optshare_functional import grad
 
