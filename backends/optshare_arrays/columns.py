@@ -21,13 +21,18 @@ ALONE = Windows((1,), (1,), (1,), ((0, 0),), (1,), (1,))
 """One row, for answers whose own rows are short."""
 
 
+def contiguous(x: Any) -> Any:
+    """The array itself if its memory is in C order, or a copy that is."""
+    return x if x.flags.c_contiguous else x.copy()
+
+
 def batch_last(x: Any, windows: Windows | None = None, value: float = 0.0) -> Any:
     """(channels, *space, batch), contiguous; with the padding of windows, if there is any."""
     x = x.transpose(*range(1, x.ndim), 0)
     if x.dtype == np.float16:
         x = x.astype(np.float32)
     if windows is None or windows.padded == windows.space:
-        return np.ascontiguousarray(x)
+        return contiguous(x)
     padded = np.full_like(x, value, shape=(len(x), *windows.padded, x.shape[-1]), order="C")
     padded[:, *windows.inside] = x
     return padded
@@ -93,9 +98,9 @@ def spread_rows(g: Any, matrices: Any, rows: Windows) -> Any:
     """The transpose of the products with `met_by`: columns as those of `columns_of`."""
     groups, out, size, *inner = matrices.shape
     length, window = g.shape[-1], math.prod(inner)
-    g = np.ascontiguousarray(g.swapaxes(1, 2))
+    g = contiguous(g.swapaxes(1, 2))
     matrices = matrices[:, :, ::-1].reshape(groups, out, size, window).transpose(0, 3, 2, 1)
-    matrices = np.ascontiguousarray(matrices)
+    matrices = contiguous(matrices)
     dtype, shape = np.result_type(g, matrices), (groups, *rows.padded, window, length)
     columns = np.empty_like(g, dtype, shape=shape)
     for row, meeting in enumerate(_meetings(rows)):

@@ -57,6 +57,7 @@ take(indices, axis=None, out=None)
 trace(offset=0, axis1=0, axis2=1, dtype=None, out=None)
 transpose(*axes)
 var(axis=None, dtype=None, out=None, ddof=0, keepdims=False)
+view(dtype=None, array_class=None)
 """
 
 
