@@ -53,7 +53,8 @@ def _ties(x: Any, y: Any, windows: Windows) -> tuple[list[Any], Any]:
     counts = np.zeros_like(ties[0], np.uint8 if len(ties) < 256 else np.int64)
     for each in ties:
         counts += each.view(np.uint8)
-    return ties, np.maximum(counts, 1) if counts.size and not counts.min() else counts
+    counts += (counts == 0).view(np.uint8)
+    return ties, counts
 
 
 def _largest(x: Any, windows: Windows) -> Any:

@@ -58,6 +58,7 @@ trace(offset=0, axis1=0, axis2=1, dtype=None, out=None)
 transpose(*axes)
 view(dtype=None)
 var(axis=None, dtype=None, out=None, ddof=0, keepdims=False)
+view(dtype=None, array_class=None)
 """
 
 
