@@ -22,11 +22,6 @@ ALONE = Windows((1,), (1,), (1,), ((0, 0),), (1,), (1,))
 """One row, for answers whose own rows are short."""
 
 
-def contiguous(x: Any) -> Any:
-    """The array itself if its memory is in C order, or a copy that is."""
-    return x if x.flags.c_contiguous else x.copy()
-
-
 def batch_last(x: Any, windows: Windows | None = None, value: float = 0.0) -> Any:
     """(channels, *space, batch), contiguous; with the padding of windows, if there is any."""
     x = x.transpose(*range(1, x.ndim), 0)

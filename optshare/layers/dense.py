@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from optshare.dispatch import namespace_of
-from optshare.errors import DataError
+from optshare.errors import DataError, MixedBackendsError
 from optshare.initializers import generator, glorot_uniform
 from optshare.layers.base import Layer
 from optshare.parameter import Parameter
@@ -65,10 +65,7 @@ class Dense(Layer):
                 f"not {type(x).__name__} of shape {shape}"
             )
         weight = self.weight.value
-        if self.bias is None:
-            y = x @ weight
-        else:
-            y = namespace_of(x, weight).nn.linear(x, weight, self.bias.value)
+        y = x @ weight if self.bias is None else _affine(x, weight, self.bias.value)
         return y if self.activation is None else self.activation(y)
 
     def __repr__(self) -> str:
@@ -76,3 +73,11 @@ class Dense(Layer):
         named = f", {getattr(self.activation, '__name__', self.activation)}"
         bare = "" if self.bias is not None else ", bias=False"
         return f"Dense({sizes}{named if self.activation else ''}{bare})"
+
+
+def _affine(x: Any, weight: Any, bias: Any) -> Any:
+    try:
+        linear = namespace_of(x, weight).nn.linear
+    except MixedBackendsError:  # one engine inside another: the operators know both
+        return x @ weight + bias
+    return linear(x, weight, bias)
