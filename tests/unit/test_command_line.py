@@ -78,8 +78,9 @@ def test_backends_lists_each_with_its_capabilities(run):
         "higher_order: yes",
         "accumulates_grad: yes",
         "inplace: yes",
+        "complex: yes",
         "devices: cpu",
-        "dtypes: float16, float32, float64",
+        "dtypes: float16, float32, float64, complex64, complex128",
     ]
     assert "accumulates_grad: yes" not in found["functional"]
 
