@@ -171,12 +171,14 @@ def _walk(
     place = id(node), plain
     if place not in memo:
         memo[place] = []  # what a cycle back to here finds
-        memo[place] = [
-            ((name, *path), leaf)
-            for name, child in children(node)
-            if not _is_barren(child)
-            for path, leaf in _walk(child, plain, memo, kind)
-        ]
+        found: list[tuple[Path, Any]] = []
+        for name, child in children(node):
+            if isinstance(child, kind):
+                found.append(((name,), child))
+            elif not _is_barren(child):
+                below = _walk(child, plain, memo, kind)
+                found += [((name, *path), leaf) for path, leaf in below]
+        memo[place] = found
     return memo[place]
 
 
