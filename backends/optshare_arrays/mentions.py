@@ -17,7 +17,7 @@ def _loaded(code: CodeType) -> frozenset[str]:
     """The names of the local variables that a function's code loads."""
     names = set(code.co_cellvars)
     for each in dis.get_instructions(code):
-        if each.opname.startswith("LOAD_FAST"):
+        if "LOAD_FAST" in each.opname:  # also within STORE_FAST_LOAD_FAST and its like
             loaded: str | tuple[str, ...] = each.argval  # since Python 3.13 one may load two
             names.update([loaded] if isinstance(loaded, str) else loaded)
     return frozenset(names)
