@@ -82,7 +82,7 @@ UNARY = {
     "tan": (-1.1, 1.1),
     "tanh": REAL,
 }
-STEPS = ("ceil", "fix", "floor", "rint", "round", "sign", "trunc")
+STEPS = ("ceil", "floor", "rint", "round", "sign", "trunc")
 """Constants, wherever they have a derivative."""
 
 ELEMENTWISE = {
