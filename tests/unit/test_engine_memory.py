@@ -109,7 +109,7 @@ def test_dropping_a_result_frees_everything_at_once(engine):
             tracemalloc.stop()
             gc.enable()
     assert held >= WEIGHTS
-    assert left <= 4096
+    assert left < COTANGENT  # not one array, and not the nodes: only Python's own free lists
 
 
 @pytest.mark.slow
