@@ -1,7 +1,7 @@
 """Differentiable array functions over NumPy and CuPy: the library that both bundled engines use.
 
-It is no plugin: an engine gives it a `Tracked` subclass whose `record` says
-what to do with a primitive, and takes `namespace` as its `ops`. The modules
+It is no plugin: an engine gives `Scope` a subclass of `Tracked`, the kind of its
+values, and takes `namespace` as its `ops`. The modules
 imported here by name register what stands for NumPy's functions.
 """
 
