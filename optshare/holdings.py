@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 from collections.abc import Iterator
 from functools import partial
 from types import CodeType, FunctionType, MethodType
@@ -73,7 +74,7 @@ def _calls(kind: Any) -> Iterator[Any]:
 
 def _names_in(code: CodeType) -> Iterator[str]:
     """The globals that a function names, also in the functions defined inside."""
-    yield from code.co_names
+    yield from (each.argval for each in dis.get_instructions(code) if each.opname == "LOAD_GLOBAL")
     for each in code.co_consts:
         if isinstance(each, CodeType):
             yield from _names_in(each)

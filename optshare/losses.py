@@ -110,11 +110,7 @@ def _reduced(ops: Namespace, losses: Any, reduction: str) -> Any:
 def _checked(ops: Namespace, labels: Any, scores: Any) -> Any:
     """The labels in host memory; as they are, where their numbers are not known yet."""
     dtype = getattr(labels, "dtype", None)
-    if (
-        dtype is not None
-        and getattr(dtype, "kind", None) not in ("i", "u")
-        and ("int" not in str(dtype))
-    ):
+    if dtype is not None and not _is_whole(dtype):
         raise LabelError(
             f"labels must be integers, not {dtype}; if they were differentiated and became "
             f"floats, name the other arguments in wrt="
@@ -128,6 +124,12 @@ def _checked(ops: Namespace, labels: Any, scores: Any) -> Any:
     if concrete:
         _require_classes(found, scores.shape[-1])
     return found
+
+
+def _is_whole(dtype: Any) -> bool:
+    """Whether a dtype of any engine holds integers; NumPy's say so without being spelled."""
+    kind = getattr(dtype, "kind", None)
+    return "int" in str(dtype) if kind is None else kind in "iu"
 
 
 def _on_host(x: Any) -> np.ndarray[Any, Any]:

@@ -39,7 +39,7 @@ class Point(Suspended):
     __slots__ = ("_arrays", "_numbers", "seen")
 
     def __init__(self, keys: Iterable[Parameter]) -> None:
-        super().__init__(_itself)
+        super().__init__()
         self.exclusive = True
         self._numbers: dict[Any, Numbers] = {}
         self._arrays: dict[Any, Any] = {}
@@ -116,7 +116,3 @@ def _host(array: Any) -> Numbers:
 def _widened(array: Any) -> Numbers:
     host = _host(array)
     return host.astype(np.complex128 if host.dtype.kind == "c" else np.float64)
-
-
-def _itself(value: Any) -> Any:
-    return value

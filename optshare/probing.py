@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import zip_longest
 from typing import Any
 
@@ -13,10 +13,10 @@ from optshare.backend import seam_of
 from optshare.differentiate import backend_for
 from optshare.errors import CapabilityError, GradientError
 from optshare.holdings import held_by, refuse_native
-from optshare.narrowing import is_container, members
 from optshare.parameter import Box, Parameter, is_array, is_floating
 from optshare.point import Numbers, Point, Unplaced, placed
 from optshare.selection import Selection
+from optshare.structure import flat
 from optshare.tree import leaves
 
 Terms = Callable[[], list[Any]]
@@ -210,7 +210,7 @@ class Probed:
 
     def _outputs(self) -> list[Any]:
         value = self._f(*self._selection.arguments())
-        found = [each for each in _flat(value) if is_floating(each)]
+        found = [each for each in map(_plain, flat(value)) if is_floating(each)]
         if not found:
             hint = "; did it forget to return?" if value is None else ""
             raise GradientError(
@@ -253,14 +253,10 @@ def _signed(rng: np.random.Generator, shape: tuple[int, ...]) -> Numbers:
     return np.asarray(rng.uniform(0.5, 1.0, shape) * rng.choice([-1.0, 1.0], shape))
 
 
-def _flat(value: Any) -> Iterator[Any]:
-    if is_container(value):
-        for each in members(value):
-            yield from _flat(each)
-    elif isinstance(value, Box):
-        yield value.value
-    else:
-        yield np.asarray(value) if isinstance(value, float | complex) else value
+def _plain(leaf: Any) -> Any:
+    if isinstance(leaf, Box):
+        return leaf.value
+    return np.asarray(leaf) if isinstance(leaf, float | complex) else leaf
 
 
 def _snapshots(args: tuple[Any, ...]) -> list[tuple[str, Any, bytes]]:

@@ -93,13 +93,16 @@ class _Parameter(_Constant):
 class _Model(_Constant):
     """An object that holds Parameters, given as an argument."""
 
+    def __init__(self, thing: Any) -> None:
+        super().__init__(thing)
+        self._keys = _boxes(thing)
+
     def gradient(self, lookup: Lookup) -> Any:
-        pairs = _boxes(self._thing)
-        found = [lookup(box) for _, box, _ in pairs]
-        return Gradients([known_as for *_, known_as in pairs], found) if pairs else None
+        found = [lookup(box) for _, box, _ in self._keys]
+        return Gradients([known_as for *_, known_as in self._keys], found) if found else None
 
     def entries(self) -> Iterator[Key]:
-        return iter(_boxes(self._thing))
+        return iter(self._keys)
 
     def places(self, other: Any) -> Iterator[tuple[Parameter, Any]]:
         keys = [key for _, key, _ in self.entries()]

@@ -7,7 +7,6 @@ from functools import partial, wraps
 from typing import Any, cast
 
 from optshare.extend import DifferentiationError, ImplicitUnwrapError, is_array
-from optshare_arrays.mentions import mentions
 from optshare_arrays.primitives import VJP, Forward, Primitive, Traceable
 from optshare_arrays.untyped import np
 
@@ -56,10 +55,6 @@ class Custom(Primitive):
 
     def _vjp(self, place: int) -> VJP:
         return partial(_cotangent, super()._vjp(place), f"the VJP {place} of {self.name}")
-
-    def _mentioned(self, place: int) -> Callable[[int], bool]:
-        vjp = super()._vjp(place)
-        return lambda argument: mentions(vjp, argument + 2)
 
 
 def _cotangent(vjp: Callable[..., Any], name: str, *args: Any, **kwargs: Any) -> Any:

@@ -32,7 +32,7 @@ def vjp(scope: Scope, fn: Callable[..., Any], *arrays: Any, free: bool) -> tuple
             f"a differentiated function returns one array"
         )
     if not scope.owns(output):
-        return output, lambda g: [None] * len(arrays)
+        return settled(output, arrays), lambda g: [None] * len(arrays)
 
     def pullback(g: Any) -> Sequence[Any]:
         seed = checked_seed(g, output.value)

@@ -28,12 +28,8 @@ def binary(
     return stands_for(function, operator=operator)(Primitive(function, [left, right]))
 
 
-def _where(condition: Any, x: Any, y: Any) -> Any:
-    return np.where(plain(condition), x, y)
-
-
 where_ = Primitive(
-    _where,
+    np.where,
     [
         None,
         lambda g, z, c, x, y: where_(c, g, 0.0),

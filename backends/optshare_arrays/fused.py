@@ -7,13 +7,14 @@ from typing import Any
 
 from optshare_arrays.differentiation import vjp
 from optshare_arrays.graph import Scope
-from optshare_arrays.primitives import Primitive, Traceable
+from optshare_arrays.primitives import Traceable
+from optshare_arrays.recompute import Joint
 from optshare_arrays.tracked import Tracked
 
 Function = Callable[..., Any]
 
 
-class Fused(Primitive):
+class Fused(Joint):
     """A primitive with a fast derivative by hand, and to any order by its definition.
 
     Args:
@@ -31,23 +32,18 @@ class Fused(Primitive):
         def forward(*args: Any) -> Any:
             return run(*args)[0]
 
-        super().__init__(forward, name=name)
+        super().__init__(forward, self._pulled, name)
         self._definition = definition
         self._run = run
         self._backward = backward
-        self.pull = self._pulled
 
     def run(self, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
         """The answer, and what the backward pass needs beside the arguments."""
         return self._run(*args)
 
-    def _mentioned(self, place: int) -> Callable[[int], bool]:
-        return lambda argument: argument >= 0
-
     def _pulled(
-        self, places: Sequence[int], g: Any, answer: Any, args: Sequence[Any], kwargs: Any
+        self, places: Sequence[int], g: Any, *args: Any, saved: Any = None
     ) -> Sequence[Any]:
-        saved = kwargs.get("saved")
         if saved is None or any(isinstance(each, Traceable) for each in (g, *args)):
             return self._composed(places, g, args)
         return self._backward(places, g, saved, *args)

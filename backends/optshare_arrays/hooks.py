@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from optshare.extend import DifferentiationError
+from optshare_arrays.devices import converted, is_on_device
 from optshare_arrays.parts import turned
-from optshare_arrays.primitives import Plan, Traceable
-from optshare_arrays.untyped import np
+from optshare_arrays.primitives import Plan, Traceable, plain
 
 Hook = Callable[[Any], Any]
 
@@ -44,19 +44,22 @@ class Hooks:
     def applied(self, cotangent: Any) -> Any:
         """A cotangent as users have it after all hooks; each is called with an array of its own."""
         for hook in list(self._hooks.values()):
-            replaced = hook(_own(cotangent, cotangent.dtype))
+            replaced = hook(_own(cotangent, cotangent))
             if replaced is not None:
                 cotangent = _fitting(replaced, cotangent)
         return cotangent
 
 
-def _own(array: Any, dtype: Any) -> Any:
-    """An array that nobody else holds; a tracked value is never written."""
-    return array if isinstance(array, Traceable) else np.asarray(array, dtype).copy()
+def _own(array: Any, like: Any) -> Any:
+    """An array that nobody else holds, where the cotangent is; a tracked value is never written."""
+    if isinstance(array, Traceable):
+        return array
+    held = plain(like)
+    return converted(array, held.dtype, held.device if is_on_device(held) else None).copy()
 
 
 def _fitting(replaced: Any, cotangent: Any) -> Any:
-    array = _own(replaced, cotangent.dtype)
+    array = _own(replaced, cotangent)
     if array.shape != cotangent.shape:
         raise DifferentiationError(
             f"a hook gave a gradient of shape {array.shape} for one of shape {cotangent.shape}; "

@@ -73,7 +73,9 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
         x, axis = x.reshape((-1,)), 0
     (place,) = normal_axes(axis, x.ndim)
     taken: Any = getitem(x, along(place, _plain_index(indices)))
-    is_view = isinstance(indices, int) and (isinstance(taken, np.ndarray) or is_on_device(taken))
+    is_view = isinstance(indices, int | np.integer) and (
+        isinstance(taken, np.ndarray) or is_on_device(taken)
+    )
     return taken.copy() if is_view else taken
 
 

@@ -245,7 +245,7 @@ def full_like(x: Any, fill_value: Any, *, dtype: Any = None, **options: Any) -> 
     """One number in the shape of an array; differentiable by the number."""
     if not isinstance(fill_value, Traceable):
         return np.full_like(plain(x), fill_value, dtype=dtype, **options)
-    return broadcast_to(astype(fill_value, dtype or x.dtype), x.shape)
+    return broadcast_to(astype(fill_value, dtype or x.dtype), options.get("shape", x.shape))
 
 
 def arange(*bounds: Any, dtype: Any = None, device: Any = None) -> Any:

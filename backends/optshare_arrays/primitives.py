@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NoReturn, Protocol, Self
+from typing import Any, NoReturn, Self
 
 from optshare.extend import Box, ImplicitUnwrapError, NoDerivativeError
 from optshare_arrays.mentions import mentions
@@ -31,17 +31,6 @@ BY_NUMPY: dict[Function, Function] = {}
 
 BY_OPERATOR: dict[Function, Function] = {}
 """The functions of `operator`, and ours."""
-
-
-class Recorder(Protocol):
-    """One differentiation: what is asked to note a primitive that it tracks an argument of."""
-
-    level: int
-    """Later differentiations are inside earlier ones; the highest level records."""
-
-    def record(self, primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Apply a primitive of which an argument is tracked here."""
-        ...
 
 
 class Traceable:
@@ -143,7 +132,7 @@ class Primitive:
 
     def _mentioned(self, place: int) -> Callable[[int], bool]:
         """Whether the VJP for a place mentions an argument; -1 is the answer."""
-        vjp = self._vjp(place)
+        vjp = Primitive._vjp(self, place)  # as its author wrote it
         return lambda argument: mentions(vjp, argument + 2)
 
     def __repr__(self) -> str:

@@ -61,6 +61,9 @@ class HandWritten(Joint):
         return self._run(*args)
 
 
+_NOT_SAVED: Any = object()
+
+
 def _by_hand(
     forward: Function,
     backward: Function,
@@ -68,9 +71,9 @@ def _by_hand(
     wanted: Sequence[int],
     g: Any,
     *args: Any,
-    saved: Any = None,
+    saved: Any = _NOT_SAVED,
 ) -> list[Any]:
-    if saved is None or any(isinstance(each, Traceable) for each in args):
+    if saved is _NOT_SAVED or any(isinstance(each, Traceable) for each in args):
         saved = forward(*args)[1]
     cotangents = backward(saved, turned(g))
     if len(cotangents) != len(args):

@@ -6,7 +6,14 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Any
 
-from optshare.extend import EmptyModelError, Parameter, current_overlay, params, require_scalar
+from optshare.extend import (
+    EmptyModelError,
+    Parameter,
+    current_overlay,
+    is_array,
+    params,
+    require_scalar,
+)
 from optshare_arrays import Scope, checked_seed, own, plain, primitive, settled, turned
 from optshare_arrays import checkpoint as _checkpoint
 from optshare_arrays import grad as _grad
@@ -136,7 +143,8 @@ def _differentiate(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -
             scope.closed = True
         if not scope.owns(output):
             require_scalar(output)
-            return Result(here.detach(output), {})
+            constant = here.detach(output)
+            return Result(constant.copy() if is_array(constant) else constant, {})
         found = _gradients(output, None, higher_order=False)
         gradients = {key: here.detach(each) for key, each in found.items()}
         return Result(

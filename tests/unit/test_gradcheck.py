@@ -11,11 +11,21 @@ import optshare_functional
 import optshare_tape
 from optshare import Buffer, Parameter, gradcheck, ops, registry, use
 from optshare.errors import CapabilityError, GradientError, HyperparameterError, ParameterError
+from optshare.holdings import held_by
 from optshare_functional import custom_vjp
 from optshare_tape import Variable
 
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ["jax"]]
 ENGINES = ["tape", "functional", "torch", "autograd", *SLOW]
+
+
+@dataclasses.dataclass
+class Pair:
+    """Two values of one function."""
+
+    square: object
+    multiple: object
+
 
 SHARED = Parameter(np.array([0.5, -1.5], np.float32))
 """A Parameter that functions below reach as a global."""
@@ -239,6 +249,15 @@ class TestWhatIsChecked:
     def test_globals_of_what_it_calls(self):
         message = refused(lambda x: through_another(x), np.ones(2))
         assert "for a Parameter of shape (2,) that f reads is wrong" in message
+
+    def test_a_global_of_the_name_of_an_attribute_is_not_held(self):
+        assert held_by(lambda x: x.SHARED) == []
+        assert held_by(lambda x: x * SHARED) == [("SHARED", SHARED)]
+
+    def test_values_in_a_dataclass(self):
+        gradcheck(lambda x: Pair(x * x, 3 * x), np.ones(2))
+        message = refused(lambda x: Pair(x * x, ops.stop_gradient(x) * x), np.ones(2))
+        assert "is wrong" in message
 
     def test_without_arguments(self):
         gradcheck(lambda: (SHARED.value**2).sum())
