@@ -47,6 +47,10 @@ class ParameterError(OptshareError, ValueError):
     """A value does not fit a Parameter or Buffer, or cannot be written now."""
 
 
+class UnbuiltError(ParameterError):
+    """A Parameter has no value yet: its layer has not seen an input."""
+
+
 class ImplicitUnwrapError(OptshareError, TypeError):
     """A foreign function was given a box or tracked value that it would silently unwrap."""
 
@@ -112,7 +116,14 @@ class LabelError(OptshareError, ValueError):
 
 
 class DataError(OptshareError, ValueError):
-    """Arrays of one data set do not fit together."""
+    """An array does not fit a layer, a function, or the arrays beside it."""
+
+    path = ""
+    """Where the layer stands in its model, if a model was called."""
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return f"{self.path}: {message}" if self.path else message
 
 
 class CheckpointError(OptshareError, ValueError):

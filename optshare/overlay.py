@@ -22,6 +22,10 @@ class Box(Protocol):
 
     stored: Any
 
+    def accept(self, array: Any) -> None:
+        """Keep a first value."""
+        ...
+
     def fitting(self, array: Any) -> Any:
         """An array that fits it."""
         ...
@@ -90,6 +94,18 @@ class Overlay:
             self.was_read = True
             return self._values[box]
         return self.read_outside(box)
+
+    def build(self, box: Box, shape: tuple[int, ...]) -> None:
+        """Draw the first value of a box that reads as nothing else here."""
+        if box not in self._values:
+            self.accept(box, box.stored.drawn(shape))
+
+    def accept(self, box: Box, array: Any) -> None:
+        """Give a box its first value, where that is kept: outside."""
+        if self._parent is None:
+            box.accept(array)
+        else:
+            self._parent.accept(box, array)
 
     def read_outside(self, box: Box) -> Any:
         """The value of a Parameter as it was outside the `with`."""
