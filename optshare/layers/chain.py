@@ -43,7 +43,7 @@ class Chain(Layer):
                     f"Chain: layer {place} is a {type(layer).__name__}, which cannot be called; "
                     f"pass layers one by one, Chain(a, b)"
                 )
-        self._unbuilt = not all(box.built for box in boxes(self))
+        self._unbuilt = True
 
     def __call__(self, x: Any) -> Any:
         """The output of the last layer."""
@@ -61,9 +61,10 @@ class Chain(Layer):
 
     def _build(self, x: Any) -> None:
         """Let the layers take their sizes, all or none; a differentiation has done it before."""
+        found = boxes(self)
         if overlay.current() is None:
-            built(boxes(self), self._through, x)
-            self._unbuilt = False
+            built(found, self._through, x)
+        self._unbuilt = not all(box.built for box in found)
 
     def __len__(self) -> int:
         return len(self.layers)
