@@ -11,12 +11,15 @@ dtype('float32')
 
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
+from optshare.calling import functional_call, operator
 from optshare.data import minibatch
+from optshare.detached import detach
 from optshare.differentiate import gradient, record, value_and_gradient
 from optshare.dispatch import namespace_of, ops
 from optshare.errors import OptshareError
 from optshare.faces import SGD, Adam, AdamW
 from optshare.foreign import ask as _ask
+from optshare.freezing import freeze, frozen, thaw
 from optshare.gradients import Gradients
 from optshare.initializers import seed
 from optshare.layers import (
@@ -56,7 +59,7 @@ from optshare.overlay import propagate, recording
 from optshare.parameter import Buffer, Parameter
 from optshare.registry import use
 from optshare.rules import Rule
-from optshare.tree import buffers, freeze, params, thaw
+from optshare.tree import buffers, params
 
 if _TYPE_CHECKING:
     from optshare.verification import gradcheck
@@ -86,8 +89,11 @@ __all__ = [
     "buffers",
     "celu",
     "crossentropy",
+    "detach",
     "elu",
     "freeze",
+    "frozen",
+    "functional_call",
     "gelu",
     "gradcheck",
     "gradient",
@@ -102,6 +108,7 @@ __all__ = [
     "mse",
     "namespace_of",
     "nll",
+    "operator",
     "ops",
     "params",
     "propagate",

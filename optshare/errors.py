@@ -130,6 +130,10 @@ class CheckpointError(OptshareError, ValueError):
     """A saved state does not fit the optimizer that should load it."""
 
 
+class WeightsError(OptshareError, ValueError):
+    """Weights do not fit the model that should load them, or cannot be saved or read."""
+
+
 def choices(names: Iterable[str], wrong: str | None = None) -> str:
     """Name the choices, the nearest to a wrong name first.
 
