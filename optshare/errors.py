@@ -115,6 +115,10 @@ class DataError(OptshareError, ValueError):
     """Arrays of one data set do not fit together."""
 
 
+class NoNumbersError(OptshareError, TypeError):
+    """Something asked for the numbers of an array that has only a shape and a dtype."""
+
+
 class CheckpointError(OptshareError, ValueError):
     """A saved state does not fit the optimizer that should load it."""
 
