@@ -126,6 +126,10 @@ class DataError(OptshareError, ValueError):
         return f"{self.path}: {message}" if self.path else message
 
 
+class NoNumbersError(OptshareError, TypeError):
+    """Something asked for the numbers of an array that has only a shape and a dtype."""
+
+
 class CheckpointError(OptshareError, ValueError):
     """A saved state does not fit the optimizer that should load it."""
 
