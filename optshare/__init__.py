@@ -62,12 +62,21 @@ from optshare.rules import Rule
 from optshare.tree import buffers, params
 
 if _TYPE_CHECKING:
+    from optshare.overview.summary import flops, nparams, summary
+    from optshare.sizes import build, outdims, outputsize, weights
     from optshare.verification import gradcheck
 
 __version__ = "0.1.0"
 
 _ask(_Natives())
-__getattr__ = _lazy_exports(__name__, verification=("gradcheck",))
+__getattr__ = _lazy_exports(
+    __name__,
+    **{
+        "overview.summary": ("flops", "nparams", "summary"),
+        "sizes": ("build", "outdims", "outputsize", "weights"),
+        "verification": ("gradcheck",),
+    },
+)
 
 __all__ = [
     "SGD",
@@ -87,10 +96,12 @@ __all__ = [
     "Rule",
     "accuracy",
     "buffers",
+    "build",
     "celu",
     "crossentropy",
     "detach",
     "elu",
+    "flops",
     "freeze",
     "frozen",
     "functional_call",
@@ -108,8 +119,11 @@ __all__ = [
     "mse",
     "namespace_of",
     "nll",
+    "nparams",
     "operator",
     "ops",
+    "outdims",
+    "outputsize",
     "params",
     "propagate",
     "record",
@@ -123,10 +137,12 @@ __all__ = [
     "softmax",
     "softplus",
     "softsign",
+    "summary",
     "tanh",
     "tanhshrink",
     "thaw",
     "to",
     "use",
     "value_and_gradient",
+    "weights",
 ]
