@@ -62,6 +62,7 @@ from optshare.rules import Rule
 from optshare.tree import buffers, params
 
 if _TYPE_CHECKING:
+    from optshare.idx import mnist, read_idx, write_idx
     from optshare.overview.summary import flops, nparams, summary
     from optshare.sizes import build, outdims, outputsize, weights
     from optshare.verification import gradcheck
@@ -72,6 +73,7 @@ _ask(_Natives())
 __getattr__ = _lazy_exports(
     __name__,
     **{
+        "idx": ("mnist", "read_idx", "write_idx"),
         "overview.summary": ("flops", "nparams", "summary"),
         "sizes": ("build", "outdims", "outputsize", "weights"),
         "verification": ("gradcheck",),
@@ -116,6 +118,7 @@ __all__ = [
     "logsigmoid",
     "minibatch",
     "mish",
+    "mnist",
     "mse",
     "namespace_of",
     "nll",
@@ -126,6 +129,7 @@ __all__ = [
     "outputsize",
     "params",
     "propagate",
+    "read_idx",
     "record",
     "recording",
     "relu",
@@ -145,4 +149,5 @@ __all__ = [
     "use",
     "value_and_gradient",
     "weights",
+    "write_idx",
 ]
