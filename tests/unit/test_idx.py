@@ -70,7 +70,7 @@ def test_mnist_reads_the_four_files(tmp_path):
         [4],
     )
     (tmp_path / "t10k-labels.idx1-ubyte").unlink()
-    with pytest.raises(DataError, match="no file t10k-labels-idx1-ubyte, nor with .gz"):
+    with pytest.raises(DataError, match=r"no file t10k-labels-idx1-ubyte, nor with \.gz"):
         mnist(tmp_path)
     write_idx(tmp_path / "t10k-labels.idx1-ubyte", np.array([4, 5], np.uint8))
     with pytest.raises(
