@@ -107,6 +107,10 @@ class NoDerivativeError(DifferentiationError, NotImplementedError):
     """A function without a derivative rule was applied to a tracked value."""
 
 
+class InitializerError(OptshareError, ValueError):
+    """An initialiser is unknown, or does not go with the array that it is to fill."""
+
+
 class LabelError(OptshareError, ValueError):
     """A class label is not an integer between 0 and the number of classes."""
 
@@ -117,6 +121,10 @@ class DataError(OptshareError, ValueError):
 
 class CheckpointError(OptshareError, ValueError):
     """A saved state does not fit the optimizer that should load it."""
+
+
+class WeightsError(OptshareError, ValueError):
+    """Weights do not fit the model that should load them, or cannot be saved or read."""
 
 
 def choices(names: Iterable[str], wrong: str | None = None) -> str:
