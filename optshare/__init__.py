@@ -60,11 +60,18 @@ from optshare.tree import buffers, freeze, params, thaw
 
 if _TYPE_CHECKING:
     from optshare.verification import gradcheck
+    from optshare.weight_files import load_weights, save_weights
+    from optshare.weights import load_state_dict, state_dict
 
 __version__ = "0.1.0"
 
 _ask(_Natives())
-__getattr__ = _lazy_exports(__name__, verification=("gradcheck",))
+__getattr__ = _lazy_exports(
+    __name__,
+    verification=("gradcheck",),
+    weight_files=("load_weights", "save_weights"),
+    weights=("load_state_dict", "state_dict"),
+)
 
 __all__ = [
     "SGD",
@@ -95,6 +102,8 @@ __all__ = [
     "hardswish",
     "hardtanh",
     "leaky_relu",
+    "load_state_dict",
+    "load_weights",
     "log_softmax",
     "logsigmoid",
     "minibatch",
@@ -109,6 +118,7 @@ __all__ = [
     "recording",
     "relu",
     "relu6",
+    "save_weights",
     "seed",
     "selu",
     "sigmoid",
@@ -116,6 +126,7 @@ __all__ = [
     "softmax",
     "softplus",
     "softsign",
+    "state_dict",
     "tanh",
     "tanhshrink",
     "thaw",
