@@ -85,8 +85,10 @@ from optshare.tree import buffers, params
 if _TYPE_CHECKING:
     from optshare.idx import mnist, read_idx, write_idx
     from optshare.overview.summary import flops, nparams, summary
+    from optshare.saving import load_state_dict, state_dict
     from optshare.sizes import build, outdims, outputsize, weights
     from optshare.verification import gradcheck
+    from optshare.weight_files import load_weights, save_weights
 
 __version__ = "0.1.0"
 
@@ -98,6 +100,8 @@ __getattr__ = _lazy_exports(
         "overview.summary": ("flops", "nparams", "summary"),
         "sizes": ("build", "outdims", "outputsize", "weights"),
         "verification": ("gradcheck",),
+        "weight_files": ("load_weights", "save_weights"),
+        "saving": ("load_state_dict", "state_dict"),
     },
 )
 
@@ -145,6 +149,8 @@ __all__ = [
     "kldivergence",
     "label_smoothing",
     "leaky_relu",
+    "load_state_dict",
+    "load_weights",
     "log_softmax",
     "logsigmoid",
     "mae",
@@ -169,6 +175,7 @@ __all__ = [
     "recording",
     "relu",
     "relu6",
+    "save_weights",
     "seed",
     "selu",
     "sigmoid",
@@ -177,6 +184,7 @@ __all__ = [
     "softplus",
     "softsign",
     "squared_hinge",
+    "state_dict",
     "summary",
     "tanh",
     "tanhshrink",

@@ -21,6 +21,7 @@ from optshare.testing import (
     saving,
     trajectories,
     updates,
+    weights,
 )
 from optshare.testing.check import CHECKS, Check
 from optshare.testing.manifest import unknown_expectations
@@ -37,6 +38,7 @@ MODULES = (
     updates,
     trajectories,
     models,
+    weights,
     saving,
     robustness,
 )
