@@ -59,9 +59,9 @@ from optshare.rules import Rule
 from optshare.tree import buffers, freeze, params, thaw
 
 if _TYPE_CHECKING:
+    from optshare.saving import load_state_dict, state_dict
     from optshare.verification import gradcheck
     from optshare.weight_files import load_weights, save_weights
-    from optshare.weights import load_state_dict, state_dict
 
 __version__ = "0.1.0"
 
@@ -70,7 +70,7 @@ __getattr__ = _lazy_exports(
     __name__,
     verification=("gradcheck",),
     weight_files=("load_weights", "save_weights"),
-    weights=("load_state_dict", "state_dict"),
+    saving=("load_state_dict", "state_dict"),
 )
 
 __all__ = [

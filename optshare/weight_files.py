@@ -16,7 +16,7 @@ import safetensors.numpy
 from optshare.errors import WeightsError
 from optshare.inventory import inventory
 from optshare.matching import Arrays
-from optshare.weights import load_state_dict, state_dict
+from optshare.saving import load_state_dict, state_dict
 
 FORMAT = "optshare.weights.1"
 DTYPES = {
