@@ -98,6 +98,7 @@ __getattr__ = _lazy_exports(
     **{
         "idx": ("mnist", "read_idx", "write_idx"),
         "overview.summary": ("flops", "nparams", "summary"),
+        "saving": ("load_state_dict", "state_dict"),
         "sizes": ("build", "outdims", "outputsize", "weights"),
         "verification": ("gradcheck",),
         "weight_files": ("load_weights", "save_weights"),

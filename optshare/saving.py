@@ -73,7 +73,7 @@ def load_state_dict(model: Any, state: dict[str, Any]) -> None:
     found = matched(entries, {path: _as_numpy(path, each) for path, each in state.items()})
     _require_writable(entries)
     for key, array in found:
-        if not _is_built(key):
+        if not key.built:
             key.build(array.shape)
     values = [_on_engine(key.stored, array) for key, array in found]
     for (key, array), value in zip(found, values, strict=True):
@@ -82,15 +82,11 @@ def load_state_dict(model: Any, state: dict[str, Any]) -> None:
 
 def _host(path: str, key: Any) -> np.ndarray[Any, Any]:
     """A copy of a box's numbers."""
-    if not _is_built(key):
+    if not key.built:
         raise WeightsError(
             f"{path!r} has no numbers yet, its shape is {key.shape}; call build(model, shape) first"
         )
     return _read(path, key.stored)
-
-
-def _is_built(key: Any) -> bool:
-    return getattr(key, "built", True)
 
 
 def _read(path: str, array: Any) -> np.ndarray[Any, Any]:

@@ -62,6 +62,7 @@ class TensorBuffer(Buffer):
 
     def __init__(self, tensor: torch.Tensor) -> None:
         self.native = tensor
+        self.recipe = None
         self.version = 0
 
     @property

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import optshare
-from optshare import Buffer, Parameter, load_state_dict, state_dict
+from optshare import Buffer, Parameter, load_state_dict, registry, state_dict
 from optshare.errors import EmptyModelError, OptshareError, WeightsError
 
 ENGINES = ["tape", "functional", "torch", "jax", "autograd"]
@@ -113,7 +113,7 @@ def test_identities_and_the_state_of_an_optimizer_stay(engine):
     model = optshare.to(optshare.Dense(2, 2, dtype=np.float64), engine)
     opt = optshare.Adam(model, lr=0.1)
     key, gradients = model.weight, [np.ones((2, 2)), np.ones(2)]
-    asarray = optshare.registry.load(engine).ops.asarray
+    asarray = registry.load(engine).ops.asarray
     opt.update([asarray(g) for g in gradients])
     saved, moment = state_dict(model), np.array(opt.state_for(key).exp_avg)
     opt.update([asarray(g) for g in gradients])
@@ -295,42 +295,29 @@ def test_a_model_of_nothing_is_refused():
 # -- parameters whose size is not known yet ---------------------------------------------------
 
 
-class Unbuilt(Parameter):
-    """What a Parameter of unknown size promises, as far as weights ask for it."""
-
-    __slots__ = ("built", "outputs")
-
-    def __init__(self, outputs):
-        super().__init__(np.zeros((1, outputs), np.float32))
-        self.built, self.outputs = False, outputs
-
-    @property
-    def shape(self):
-        return tuple(self.stored.shape) if self.built else (None, self.outputs)
-
-    def build(self, shape):
-        self.built = True
-        self.migrate(np.zeros(shape, np.float32))
-
-
 def test_a_parameter_of_unknown_size_cannot_be_saved():
-    with pytest.raises(WeightsError, match=r"'0' has no numbers yet.*\(None, 3\); call build\("):
-        state_dict([Unbuilt(3)])
+    with pytest.raises(WeightsError, match=r"'1\.weight' has no numbers yet.*\(None, 3\); call b"):
+        state_dict([optshare.Dense(2, 4), optshare.Dense(3)])
 
 
-def test_a_parameter_of_unknown_size_takes_the_size_of_its_weights():
-    p = Unbuilt(3)
-    load_state_dict([p], {"0": np.ones((4, 3))})
-    assert p.built
-    np.testing.assert_array_equal(p.value, np.ones((4, 3), np.float32), strict=True)
+@pytest.mark.parametrize("engine", ["tape", "torch", "jax"])
+def test_a_parameter_of_unknown_size_takes_the_size_of_its_weights(engine):
+    model = optshare.to(optshare.Chain(optshare.Dense(8), optshare.Dense(3)), engine)
+    key = model[1].weight
+    state = state_dict(optshare.Chain(optshare.Dense(4, 8), optshare.Dense(8, 3)))
+    load_state_dict(model, state)
+    assert model[1].weight is key
+    assert type(key.value) is type(registry.load(engine).ops.asarray(np.ones(1)))
+    assert_equal(state_dict(model), state)
 
 
 @pytest.mark.parametrize("shape", [(4, 2), (3,), (4, 3, 1)])
 def test_a_parameter_of_unknown_size_refuses_what_does_not_agree(shape):
-    p, w = Unbuilt(3), Parameter([1.0])
+    layer, w = optshare.Dense(3), Parameter([1.0])
+    given = {"0": [2.0], "1.weight": np.ones(shape), "1.bias": np.ones(3)}
     with pytest.raises(WeightsError, match=r"there, \(None, 3\) here"):
-        load_state_dict([w, p], {"0": [2.0], "1": np.ones(shape)})
-    assert not p.built
+        load_state_dict([w, layer], given)
+    assert not layer.weight.built
     assert w.value.tolist() == [1.0]
 
 
