@@ -15,6 +15,7 @@ from optshare.testing import (
     conventions,
     gradients,
     identity,
+    losses,
     manifest,
     models,
     robustness,
@@ -37,6 +38,7 @@ MODULES = (
     updates,
     trajectories,
     models,
+    losses,
     saving,
     robustness,
 )
