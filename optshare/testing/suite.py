@@ -15,6 +15,7 @@ from optshare.testing import (
     conventions,
     gradients,
     identity,
+    losses,
     manifest,
     models,
     robustness,
@@ -39,6 +40,7 @@ MODULES = (
     trajectories,
     models,
     weights,
+    losses,
     saving,
     robustness,
 )
