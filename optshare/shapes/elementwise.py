@@ -19,7 +19,7 @@ from optshare.shapes.untyped import np, op
 
 # fmt: off
 NAMES = (
-    "abs", "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "ceil", "clip",
+    "abs", "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "ceil",
     "cos", "cosh", "divide", "equal", "exp", "expm1", "floor", "greater", "greater_equal",
     "hypot", "isfinite", "isinf", "isnan", "less", "less_equal", "log", "log10", "log1p",
     "log2", "logaddexp", "logical_and", "logical_not", "logical_or", "maximum", "minimum",
@@ -101,9 +101,36 @@ def astype(x: Any, dtype: Any, *, copy: bool = True) -> Any:
     return Shaped(shaped(x).shape, dtype_of(dtype))
 
 
+def _held(x: Any, min: Any, max: Any) -> Any:
+    x = x if min is None else np.maximum(x, min)
+    return x if max is None else np.minimum(x, max)
+
+
+_clip = elementwise(_held)
+
+
+@stands_for(name="clip")
+def clip(x: Any, min: Any = None, max: Any = None) -> Any:
+    """The array held between two bounds."""
+    return _clip(x, min, max)
+
+
+@stands_for(np.clip)
+def _numpy_clip(
+    a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None
+) -> Any:
+    return clip(a, a_min if min is None else min, a_max if max is None else max)
+
+
+@stands_for(np.conj, name="conj")
+def conj(x: Any) -> Shaped:
+    """The complex conjugate; a real array is its own."""
+    return shaped(x)
+
+
 for name in NAMES:
     stands_for(getattr(np, name), name=name)(elementwise(getattr(np, name)))
-for each in ("real", "imag", "conj"):
+for each in ("real", "imag"):
     stands_for(getattr(np, each), name=each)(elementwise(getattr(np, each), cost=0))
 for further in FURTHER:
     stands_for(further)(elementwise(further))
