@@ -25,9 +25,13 @@ from optshare.layers.activations import (
 from optshare.layers.base import Layer
 from optshare.layers.chain import Chain
 from optshare.layers.dense import Dense
+from optshare.layers.dot_product import attention
 from optshare.layers.dropout import Dropout
+from optshare.layers.encodings import LearnedEncoding, RotaryEncoding, SinusoidalEncoding
 from optshare.layers.flatten import Flatten
 from optshare.layers.model import Model
+from optshare.layers.multihead import MultiHeadAttention
+from optshare.layers.transformer import TransformerBlock
 
 __all__ = [
     "Chain",
@@ -35,7 +39,13 @@ __all__ = [
     "Dropout",
     "Flatten",
     "Layer",
+    "LearnedEncoding",
     "Model",
+    "MultiHeadAttention",
+    "RotaryEncoding",
+    "SinusoidalEncoding",
+    "TransformerBlock",
+    "attention",
     "celu",
     "elu",
     "gelu",

@@ -38,7 +38,7 @@ its identity and state. Write layer.weight.value = ...
             )
         super().__setattr__(name, value)
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Any, /) -> Any:
         """The output for an input."""
         raise NotImplementedError
 
