@@ -11,12 +11,15 @@ dtype('float32')
 
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
+from optshare.calling import functional_call, operator
 from optshare.data import minibatch
+from optshare.detached import detach
 from optshare.differentiate import gradient, record, value_and_gradient
 from optshare.dispatch import namespace_of, ops
 from optshare.errors import OptshareError
 from optshare.faces import SGD, Adam, AdamW
 from optshare.foreign import ask as _ask
+from optshare.freezing import freeze, frozen, thaw
 from optshare.gradients import Gradients
 from optshare.initializers import seed
 from optshare.layers import (
@@ -62,15 +65,24 @@ from optshare.overlay import propagate, recording
 from optshare.parameter import Buffer, Parameter
 from optshare.registry import use
 from optshare.rules import Rule
-from optshare.tree import buffers, freeze, params, thaw
+from optshare.tree import buffers, params
 
 if _TYPE_CHECKING:
+    from optshare.overview.summary import flops, nparams, summary
+    from optshare.sizes import build, outdims, outputsize, weights
     from optshare.verification import gradcheck
 
 __version__ = "0.1.0"
 
 _ask(_Natives())
-__getattr__ = _lazy_exports(__name__, verification=("gradcheck",))
+__getattr__ = _lazy_exports(
+    __name__,
+    **{
+        "overview.summary": ("flops", "nparams", "summary"),
+        "sizes": ("build", "outdims", "outputsize", "weights"),
+        "verification": ("gradcheck",),
+    },
+)
 
 __all__ = [
     "SGD",
@@ -96,10 +108,15 @@ __all__ = [
     "accuracy",
     "attention",
     "buffers",
+    "build",
     "celu",
     "crossentropy",
+    "detach",
     "elu",
+    "flops",
     "freeze",
+    "frozen",
+    "functional_call",
     "gelu",
     "gradcheck",
     "gradient",
@@ -114,7 +131,11 @@ __all__ = [
     "mse",
     "namespace_of",
     "nll",
+    "nparams",
+    "operator",
     "ops",
+    "outdims",
+    "outputsize",
     "params",
     "propagate",
     "record",
@@ -128,10 +149,12 @@ __all__ = [
     "softmax",
     "softplus",
     "softsign",
+    "summary",
     "tanh",
     "tanhshrink",
     "thaw",
     "to",
     "use",
     "value_and_gradient",
+    "weights",
 ]

@@ -7,7 +7,7 @@ from functools import cache
 from types import FrameType
 from typing import Any
 
-from optshare.errors import DataError, InPlaceError
+from optshare.errors import InPlaceError, LocatedError
 from optshare.parameter import Box, Parameter
 from optshare.tree import parts
 
@@ -93,7 +93,7 @@ def named(thing: Any) -> str:
     return f"<{type(thing).__name__}>" if isinstance(thing, Box) else repr(thing)
 
 
-def located(error: DataError, model: Any) -> DataError:
+def located(error: LocatedError, model: Any) -> LocatedError:
     """An error that names the part of a model in which it was raised."""
     paths = {id(part): path for path, part in parts(model) if path}
     traceback = error.__traceback__

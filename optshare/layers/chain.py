@@ -7,7 +7,7 @@ from typing import Any, overload
 
 from optshare import overlay
 from optshare.building import built
-from optshare.errors import DataError
+from optshare.errors import LocatedError
 from optshare.layers.base import Layer, located, named
 from optshare.narrowing import is_dict
 from optshare.tree import boxes
@@ -51,7 +51,7 @@ class Chain(Layer):
             if self._unbuilt:
                 self._build(x)
             return self._through(x)
-        except DataError as error:
+        except LocatedError as error:
             raise located(error, self)  # noqa: B904 # the error itself, which now has a path
 
     def _through(self, x: Any) -> Any:
