@@ -38,9 +38,9 @@ def attention(
         query: of shape (batch, heads, queries, features).
         key: of shape (batch, heads, keys, features).
         value: of shape (batch, heads, keys, size).
-        mask: of truths, which keys a query may attend to; or of floating numbers
-            in the query's dtype, which are added to the scores, and -inf masks.
-            It broadcasts to (batch, heads, queries, keys).
+        mask: of truths, which keys a query may attend to; or of floating numbers,
+            which are added to the scores, and of which -inf masks. It broadcasts to
+            (batch, heads, queries, keys).
         causal: whether query i attends to the keys up to i only, counted from
             the first of each, as in PyTorch; a mask restricts it further.
         dropout: a `Dropout`, or another function of the weights.
@@ -49,8 +49,8 @@ def attention(
         An array of shape (batch, heads, queries, size). The axes before the last
         two may be any that broadcast.
 
-    FLOPs: 2 (features + size) queries keys for each batch and head, with the
-    softmax about 5 queries keys more.
+    FLOPs: for each batch and head, 2 (features + size) queries keys for the products,
+    3 queries keys for the softmax, 2 more with a mask, and features queries to scale.
 
     Raises:
         DataError: the shapes do not fit each other, there is no key, numbers
@@ -91,18 +91,24 @@ def _restricted(ops: Namespace, scores: Any, mask: Any, causal: bool) -> tuple[A
 def _fitting(ops: Namespace, mask: Any, scores: Any) -> Any:
     """A mask beside the scores; raises unless it fits them."""
     wanted = tuple(scores.shape)
-    if not is_array(mask) or (dtype_name(mask.dtype) != "bool" and mask.dtype != scores.dtype):
+    if not is_array(mask) or not _is_mask(dtype_name(mask.dtype)):
         what = f"an array of {mask.dtype}" if is_array(mask) else f"a {type(mask).__name__}"
         raise DataError(
-            f"attention: the mask must be an array of truths (True: attend), or of {scores.dtype} "
-            f"to add to the scores, not {what}; write mask != 0, or cast it"
+            f"attention: the mask must be an array of truths, True where a query may attend, or of "
+            f"floating numbers to add to the scores, not {what}; write mask != 0"
         )
     if not mask.shape or _broadcast(mask.shape, wanted) != wanted:
         raise DataError(
             f"attention: a mask of shape {tuple(mask.shape)} does not broadcast to the scores' "
             f"(batch, heads, queries, keys) = {wanted}"
         )
-    return placed(ops, mask, scores) if is_host(mask) else mask
+    there = placed(ops, mask, scores) if is_host(mask) else mask
+    alike = dtype_name(mask.dtype) in ("bool", dtype_name(scores.dtype))
+    return there if alike else ops.astype(there, scores.dtype)
+
+
+def _is_mask(dtype: str) -> bool:
+    return dtype == "bool" or "float" in dtype
 
 
 def _require_fitting(query: Any, key: Any, value: Any) -> None:

@@ -87,7 +87,7 @@ class MultiHeadAttention(Composite):
         part = partial(projection, size, size, **options)
         self.query, self.key, self.value, self.out = part(), part(), part(), part()
         self.bias, self.dropout, self.causal = bias, dropout, causal
-        self._dropout = thinning(dropout, rng)
+        self.weight_dropout = thinning(dropout, rng)
 
     def _require_divided(self, features: int) -> None:
         """Raise unless the heads divide the features, in even parts if they are turned."""
@@ -119,7 +119,7 @@ class MultiHeadAttention(Composite):
         if self.rotary is not None:
             queries, keys = self.rotary(queries), self.rotary(keys)
         values, options = self._cut(self.value(value)), {"mask": mask, "causal": self.causal}
-        found = attention(queries, keys, values, dropout=self._dropout, **options)
+        found = attention(queries, keys, values, dropout=self.weight_dropout, **options)
         return self.out(_joined(found))
 
     def _require_sequences(self, query: Any, key: Any, value: Any) -> None:

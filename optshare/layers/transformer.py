@@ -95,7 +95,9 @@ class TransformerBlock(Composite):
         wide = self._width(self._features) if self._features else None
         self.expand = projection(self._features, wide, activation=activation, **weights)
         self.contract = projection(wide, self._features, **weights)
-        self._dropouts = [thinning(dropout, rng) for _ in range(3)]
+        self.attention_dropout = thinning(dropout, rng)
+        self.hidden_dropout = thinning(dropout, rng)
+        self.feedforward_dropout = thinning(dropout, rng)
 
     def _width(self, features: int) -> int:
         return 4 * features if self.hidden is None else self.hidden
@@ -128,11 +130,11 @@ class TransformerBlock(Composite):
         return self.feedforward_norm(x + self._fed(x))
 
     def _attended(self, x: Any, mask: Any) -> Any:
-        return thinned(self._dropouts[0], self.attention(x, mask=mask))
+        return thinned(self.attention_dropout, self.attention(x, mask=mask))
 
     def _fed(self, x: Any) -> Any:
-        inside = thinned(self._dropouts[1], self.expand(x))
-        return thinned(self._dropouts[2], self.contract(inside))
+        inside = thinned(self.hidden_dropout, self.expand(x))
+        return thinned(self.feedforward_dropout, self.contract(inside))
 
 
 class LayerNorm(Layer):
