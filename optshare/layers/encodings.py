@@ -161,7 +161,7 @@ def _angles(time: int, features: int) -> Any:
 def _sinusoids(time: int, features: int, dtype: str) -> Any:
     angles = _angles(time, features)
     both = np.stack([np.sin(angles), np.cos(angles)], axis=-1)
-    return _rounded(both.reshape(time, both[:1].size)[:, :features], dtype)
+    return _rounded(both.reshape(time, 2 * angles.shape[1])[:, :features], dtype)
 
 
 @lru_cache(maxsize=64)

@@ -120,9 +120,6 @@ class TransformerBlock(Composite):
         if len(shape) != 3:
             require_floating(self, x)
             raise unfit(self, "sequences (batch, time, features)", x)
-        if self._unbuilt and self._features is None:
-            tell(self.expand, shape[-1], self._width(shape[-1]))
-            tell(self.contract, self._width(shape[-1]), shape[-1])
         if self.norm_first:
             x = x + self._attended(self.attention_norm(x), mask)
             return x + self._fed(self.feedforward_norm(x))
@@ -133,6 +130,10 @@ class TransformerBlock(Composite):
         return thinned(self.attention_dropout, self.attention(x, mask=mask))
 
     def _fed(self, x: Any) -> Any:
+        if self._unbuilt and self._features is None:
+            features, hidden = x.shape[-1], self._width(x.shape[-1])
+            tell(self.expand, features, hidden)
+            tell(self.contract, hidden, features)
         inside = thinned(self.hidden_dropout, self.expand(x))
         return thinned(self.feedforward_dropout, self.contract(inside))
 
