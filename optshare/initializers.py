@@ -48,3 +48,17 @@ def glorot_uniform(shape: tuple[int, int], dtype: Any, rng: np.random.Generator)
 def zeros(shape: tuple[int, ...], dtype: Any, rng: np.random.Generator) -> Any:
     """All zeros."""
     return np.zeros(shape, dtype)
+
+
+def ones(shape: tuple[int, ...], dtype: Any, rng: np.random.Generator) -> Any:
+    """All ones."""
+    return np.ones(shape, dtype)
+
+
+def normal(shape: tuple[int, ...], dtype: Any, rng: np.random.Generator) -> Any:
+    """Normal, of mean 0 and standard deviation 1.
+
+    >>> normal((3,), np.float32, np.random.default_rng(0)).dtype
+    dtype('float32')
+    """
+    return rng.normal(size=shape).astype(dtype)

@@ -131,6 +131,11 @@ class Overlay:
             buffer.fitting(value) if self._parent is None else self._parent.fitting(buffer, value)
         )
 
+    def consulted(self, modal: Any) -> None:
+        """Take note that what is computed here depends on the mode of a layer."""
+        if self._parent is not None:
+            self._parent.consulted(modal)
+
     def collected(self) -> dict[Box, Any]:
         """What was written into Buffers, which then is not written back at the end."""
         written, self._written = self._written, {}

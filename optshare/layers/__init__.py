@@ -1,5 +1,6 @@
 """Layers: callables that hold Parameters, written once for every engine."""
 
+from optshare.layers.activation import Activation
 from optshare.layers.activations import (
     celu,
     elu,
@@ -23,30 +24,51 @@ from optshare.layers.activations import (
     tanhshrink,
 )
 from optshare.layers.base import Layer
+from optshare.layers.batchnorm import BatchNorm, InstanceNorm
+from optshare.layers.bilinear import Bilinear
 from optshare.layers.chain import Chain
+from optshare.layers.channelnorm import GroupNorm
+from optshare.layers.combining import Maxout, Parallel, SkipConnection
 from optshare.layers.dense import Dense
+from optshare.layers.depth import depth
 from optshare.layers.dot_product import attention
 from optshare.layers.dropout import Dropout
+from optshare.layers.embedding import Embedding
 from optshare.layers.encodings import LearnedEncoding, RotaryEncoding, SinusoidalEncoding
 from optshare.layers.flatten import Flatten
+from optshare.layers.layernorm import LayerNorm, RMSNorm
 from optshare.layers.model import Model
+from optshare.layers.modes import automode, testmode, trainmode
 from optshare.layers.multihead import MultiHeadAttention
 from optshare.layers.transformer import TransformerBlock
 
 __all__ = [
+    "Activation",
+    "BatchNorm",
+    "Bilinear",
     "Chain",
     "Dense",
     "Dropout",
+    "Embedding",
     "Flatten",
+    "GroupNorm",
+    "InstanceNorm",
     "Layer",
+    "LayerNorm",
     "LearnedEncoding",
+    "Maxout",
     "Model",
     "MultiHeadAttention",
+    "Parallel",
+    "RMSNorm",
     "RotaryEncoding",
     "SinusoidalEncoding",
+    "SkipConnection",
     "TransformerBlock",
     "attention",
+    "automode",
     "celu",
+    "depth",
     "elu",
     "gelu",
     "hardsigmoid",
@@ -66,4 +88,6 @@ __all__ = [
     "softsign",
     "tanh",
     "tanhshrink",
+    "testmode",
+    "trainmode",
 ]

@@ -38,8 +38,8 @@ its identity and state. Write layer.weight.value = ...
             )
         super().__setattr__(name, value)
 
-    def __call__(self, x: Any, /) -> Any:
-        """The output for an input."""
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        """The output for an input; some layers take several."""
         raise NotImplementedError
 
     def given(self) -> tuple[Any, ...]:

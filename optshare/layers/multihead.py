@@ -11,19 +11,13 @@ from optshare.dispatch import namespace_of
 from optshare.errors import DataError
 from optshare.initializers import glorot_uniform
 from optshare.layers.checks import require_floating
-from optshare.layers.composite import (
-    Composite,
-    features_and_heads,
-    given_sizes,
-    projection,
-    tell,
-    thinning,
-)
+from optshare.layers.container import Container
 from optshare.layers.dot_product import attention
 from optshare.layers.encodings import RotaryEncoding
+from optshare.layers.projection import features_and_heads, given_sizes, projection, tell, thinning
 
 
-class MultiHeadAttention(Composite):
+class MultiHeadAttention(Container):
     """Attention of each position of a sequence to those of its own, or of another.
 
     Query, key and value are projected, cut into heads, and given to `attention`;
@@ -109,9 +103,9 @@ class MultiHeadAttention(Composite):
     def __call__(self, query: Any, key: Any = None, value: Any = None, *, mask: Any = None) -> Any:
         """What each query attends to, of shape (batch, queries, features)."""
         key = query if key is None else key
-        return self._composed(self._through, query, key, key if value is None else value, mask)
+        return super().__call__(query, key, key if value is None else value, mask=mask)
 
-    def _through(self, query: Any, key: Any, value: Any, mask: Any) -> Any:
+    def _through(self, query: Any, key: Any, value: Any, *, mask: Any) -> Any:
         self._require_sequences(query, key, value)
         if self._unbuilt:
             self._tell(query.shape[-1], key.shape[-1], value.shape[-1])

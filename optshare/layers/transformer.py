@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from optshare.dispatch import namespace_of
 from optshare.initializers import glorot_uniform
 from optshare.layers.activations import gelu
-from optshare.layers.base import Layer
 from optshare.layers.checks import Activation, require_floating, unfit, whole
-from optshare.layers.composite import (
-    Composite,
+from optshare.layers.container import Container
+from optshare.layers.layernorm import LayerNorm
+from optshare.layers.multihead import MultiHeadAttention
+from optshare.layers.projection import (
     features_and_heads,
     given_sizes,
     projection,
@@ -20,11 +20,9 @@ from optshare.layers.composite import (
     thinned,
     thinning,
 )
-from optshare.layers.multihead import MultiHeadAttention
-from optshare.layers.weights import bias as bias_of
 
 
-class TransformerBlock(Composite):
+class TransformerBlock(Container):
     """Self-attention, then two Dense layers at each position, both added to their input.
 
     With `norm_first`, x + attention(norm(x)), then x + contract(activation(expand(norm(x))));
@@ -113,9 +111,9 @@ class TransformerBlock(Composite):
 
     def __call__(self, x: Any, *, mask: Any = None) -> Any:
         """The output for a batch of sequences, of the same shape."""
-        return self._composed(self._through, x, mask)
+        return super().__call__(x, mask=mask)
 
-    def _through(self, x: Any, mask: Any) -> Any:
+    def _through(self, x: Any, *, mask: Any) -> Any:
         shape = getattr(x, "shape", ())
         if len(shape) != 3:
             require_floating(self, x)
@@ -136,28 +134,3 @@ class TransformerBlock(Composite):
             tell(self.contract, hidden, features)
         inside = thinned(self.hidden_dropout, self.expand(x))
         return thinned(self.feedforward_dropout, self.contract(inside))
-
-
-class LayerNorm(Layer):
-    """TO BE REPLACED when merging, by `from optshare.layers.normalisation import LayerNorm`."""
-
-    def __init__(self, features: int | None = None, *, dtype: Any = np.float32) -> None:
-        self.weight = bias_of((features,), dtype, _ones)
-        self.bias = bias_of((features,), dtype)
-
-    def __call__(self, x: Any) -> Any:
-        """(x - mean) / sqrt(variance + 1e-5) * weight + bias, along the last axis."""
-        shape = require_floating(self, x)
-        if self.weight.shape[0] not in (None, shape[-1]):
-            raise unfit(self, f"an array whose last axis has {self.weight.shape[0]} elements", x)
-        for box in self.weight, self.bias:
-            if not box.built:
-                box.build(shape[-1:])
-        ops = namespace_of(x)
-        centred = x - ops.mean(x, axis=-1, keepdims=True)
-        variance = ops.mean(centred * centred, axis=-1, keepdims=True)
-        return centred / ops.sqrt(variance + 1e-5) * self.weight.value + self.bias.value
-
-
-def _ones(shape: tuple[int, ...], dtype: Any, rng: Any) -> Any:
-    return np.ones(shape, dtype)

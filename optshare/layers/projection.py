@@ -1,41 +1,13 @@
-"""What layers made of layers share: sizes for all parts or none, and errors that name the part."""
+"""What attention is made of: Dense layers that are told their sizes, and Dropout where wanted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from optshare import overlay
-from optshare.building import built
-from optshare.errors import DataError
 from optshare.initializers import generator
-from optshare.layers.base import Layer, located
 from optshare.layers.checks import require_floating, unfit, whole
 from optshare.layers.dense import Dense
 from optshare.layers.dropout import Dropout
-from optshare.tree import boxes
-
-
-class Composite(Layer):
-    """A layer made of layers, which take their sizes from its first input, all or none."""
-
-    _unbuilt = True
-
-    def _composed(self, through: Callable[..., Any], *inputs: Any) -> Any:
-        """What a function of the inputs gives that calls the parts."""
-        try:
-            if self._unbuilt:
-                self._build(through, *inputs)
-            return through(*inputs)
-        except DataError as error:
-            raise located(error, self)  # noqa: B904 # the error itself, which now has a path
-
-    def _build(self, through: Callable[..., Any], *inputs: Any) -> None:
-        """Let the parts take their sizes; a differentiation has done it before."""
-        found = boxes(self)
-        if overlay.current() is None:
-            built(found, through, *inputs)
-        self._unbuilt = not all(box.built for box in found)
 
 
 class Projection(Dense):
