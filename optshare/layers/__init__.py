@@ -31,12 +31,16 @@ from optshare.layers.channelnorm import GroupNorm
 from optshare.layers.combining import Maxout, Parallel, SkipConnection
 from optshare.layers.dense import Dense
 from optshare.layers.depth import depth
+from optshare.layers.dot_product import attention
 from optshare.layers.dropout import Dropout
 from optshare.layers.embedding import Embedding
+from optshare.layers.encodings import LearnedEncoding, RotaryEncoding, SinusoidalEncoding
 from optshare.layers.flatten import Flatten
 from optshare.layers.layernorm import LayerNorm, RMSNorm
 from optshare.layers.model import Model
 from optshare.layers.modes import automode, testmode, trainmode
+from optshare.layers.multihead import MultiHeadAttention
+from optshare.layers.transformer import TransformerBlock
 
 __all__ = [
     "Activation",
@@ -51,11 +55,17 @@ __all__ = [
     "InstanceNorm",
     "Layer",
     "LayerNorm",
+    "LearnedEncoding",
     "Maxout",
     "Model",
+    "MultiHeadAttention",
     "Parallel",
     "RMSNorm",
+    "RotaryEncoding",
+    "SinusoidalEncoding",
     "SkipConnection",
+    "TransformerBlock",
+    "attention",
     "automode",
     "celu",
     "depth",

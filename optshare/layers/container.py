@@ -7,7 +7,7 @@ from typing import Any
 
 from optshare import overlay
 from optshare.building import built
-from optshare.errors import DataError
+from optshare.errors import LocatedError
 from optshare.layers.base import Layer, located
 from optshare.tree import boxes
 
@@ -23,23 +23,23 @@ class Container(Layer):
 
     _unbuilt = True
 
-    def __call__(self, *inputs: Any) -> Any:
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
         """The output for an input, or for several."""
         try:
             if self._unbuilt:
-                self._build(inputs)
-            return self._through(*inputs)
-        except DataError as error:
+                self._build(inputs, options)
+            return self._through(*inputs, **options)
+        except LocatedError as error:
             raise located(error, self)  # noqa: B904 # the error itself, which now has a path
 
     def _through(self, *inputs: Any, **options: Any) -> Any:
         raise NotImplementedError
 
-    def _build(self, inputs: tuple[Any, ...]) -> None:
+    def _build(self, inputs: tuple[Any, ...], options: dict[str, Any]) -> None:
         """Let the layers take their sizes, all or none; a differentiation has done it before."""
         found = boxes(self)
         if overlay.current() is None:
-            built(found, self._through, *inputs)
+            built(found, lambda: self._through(*inputs, **options))
         self._unbuilt = not all(box.built for box in found)
 
 

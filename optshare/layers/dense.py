@@ -63,7 +63,7 @@ class Dense(Layer):
         out = self.weight.shape[0 if self._tied else 1]
         self.bias = bias_of((out,), self.weight.dtype) if bias else None
 
-    def _shape(self) -> tuple[int | None, int]:
+    def _shape(self) -> tuple[int | None, int | None]:
         if not 1 <= len(self._sizes) <= 2:
             raise TypeError(
                 f"Dense takes Dense(out) or Dense(in, out), not {len(self._sizes)} sizes"
