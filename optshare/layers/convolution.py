@@ -79,6 +79,7 @@ class Convolution(Layer):
             len(shape) != len(known)
             or shape[1] != self._channels(known)[0]
             or x.dtype != self.weight.dtype
+            or not (self.bias is None or self.bias.built)
         ):
             self._fit(x)
         weight = self.weight.value
