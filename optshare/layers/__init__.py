@@ -23,12 +23,15 @@ from optshare.layers.activations import (
     tanh,
     tanhshrink,
 )
+from optshare.layers.adaptive_pooling import AdaptiveMaxPool, AdaptiveMeanPool
 from optshare.layers.base import Layer
 from optshare.layers.batchnorm import BatchNorm, InstanceNorm
 from optshare.layers.bilinear import Bilinear
 from optshare.layers.chain import Chain
 from optshare.layers.channelnorm import GroupNorm
 from optshare.layers.combining import Maxout, Parallel, SkipConnection
+from optshare.layers.conv import Conv, DepthwiseConv
+from optshare.layers.conv_transpose import ConvTranspose
 from optshare.layers.dense import Dense
 from optshare.layers.depth import depth
 from optshare.layers.dot_product import attention
@@ -46,8 +49,16 @@ __all__ = [
     "Activation",
     "BatchNorm",
     "Bilinear",
+from optshare.layers.global_pooling import GlobalMaxPool, GlobalMeanPool
+from optshare.layers.pooling import MaxPool, MeanPool
+from optshare.layers.reshape import Reshape
+    "AdaptiveMaxPool",
+    "AdaptiveMeanPool",
     "Chain",
+    "Conv",
+    "ConvTranspose",
     "Dense",
+    "DepthwiseConv",
     "Dropout",
     "Embedding",
     "Flatten",
@@ -67,6 +78,11 @@ __all__ = [
     "TransformerBlock",
     "attention",
     "automode",
+    "GlobalMaxPool",
+    "GlobalMeanPool",
+    "MaxPool",
+    "MeanPool",
+    "Reshape",
     "celu",
     "depth",
     "elu",
