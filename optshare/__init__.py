@@ -20,6 +20,9 @@ from optshare.foreign import ask as _ask
 from optshare.gradients import Gradients
 from optshare.initializers import seed
 from optshare.layers import (
+    GRU,
+    LSTM,
+    RNN,
     Chain,
     Dense,
     Dropout,
@@ -67,6 +70,9 @@ _ask(_Natives())
 __getattr__ = _lazy_exports(__name__, verification=("gradcheck",))
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "SGD",
     "Adam",
     "AdamW",

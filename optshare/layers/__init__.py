@@ -27,9 +27,15 @@ from optshare.layers.chain import Chain
 from optshare.layers.dense import Dense
 from optshare.layers.dropout import Dropout
 from optshare.layers.flatten import Flatten
+from optshare.layers.gru import GRU
+from optshare.layers.lstm import LSTM
 from optshare.layers.model import Model
+from optshare.layers.rnn import RNN
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "Chain",
     "Dense",
     "Dropout",
