@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
 
-from optshare.dispatch import namespace_of
-from optshare.errors import DataError
+from optshare.dispatch import namespace_of, ops
+from optshare.errors import DataError, MixedBackendsError
 from optshare.initializers import generator, glorot_uniform
 from optshare.layers.base import Guarded, Layer
 from optshare.layers.checks import require_floating, unfit, whole
 from optshare.layers.dropout import Dropout
 from optshare.layers.weights import bias as bias_of
 from optshare.layers.weights import weight as weight_of
+from optshare.namespace.completed import complete
 from optshare.namespace.protocol import Namespace
 from optshare.narrowing import is_sequence
 
@@ -174,7 +176,7 @@ class Recurrent(Layer):
 
     def _through(self, x: Any, parts: list[Arrays]) -> tuple[Any, Arrays]:
         """The outputs of the last layer at each step, and the state after the last step."""
-        ops, after = namespace_of(x, self.cells[0].hidden_weight.value), list[Any]()
+        ops, after = _namespace(x, self.cells[0].hidden_weight.value), list[Any]()
         for first in range(0, len(self.cells), self._directions):
             if first and self.between is not None:
                 x = self.between(x)
@@ -195,6 +197,17 @@ class Recurrent(Layer):
     def _along(self, ops: Namespace, cell: Cell, x: Any, state: Arrays) -> Arrays:
         """The outputs of a cell along a sequence, and its arrays after the last step."""
         raise NotImplementedError
+
+
+def _namespace(x: Any, weight: Any) -> Namespace:
+    try:
+        return namespace_of(x, weight)
+    except MixedBackendsError:  # one engine inside another: the operators know both
+        return _COMPOSED
+
+
+_COMPOSED = complete(ops, nn=SimpleNamespace(sigmoid=ops.nn.sigmoid))
+"""Recurrent networks by their definitions, whose every function asks anew whose its array is."""
 
 
 def _joined(ops: Namespace, arrays: list[Any]) -> Any:
