@@ -23,6 +23,9 @@ from optshare.freezing import freeze, frozen, thaw
 from optshare.gradients import Gradients
 from optshare.initializers import seed
 from optshare.layers import (
+    GRU,
+    LSTM,
+    RNN,
     Activation,
     AdaptiveMaxPool,
     AdaptiveMeanPool,
@@ -129,7 +132,6 @@ __getattr__ = _lazy_exports(
     **{
         "idx": ("mnist", "read_idx", "write_idx"),
         "overview.summary": ("flops", "nparams", "summary"),
-        "saving": ("load_state_dict", "state_dict"),
         "sizes": ("build", "outdims", "outputsize", "weights"),
         "verification": ("gradcheck",),
         "weight_files": ("load_weights", "save_weights"),
@@ -138,6 +140,9 @@ __getattr__ = _lazy_exports(
 )
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "SGD",
     "Activation",
     "Adam",
