@@ -34,7 +34,7 @@ class Conv(Convolution):
         bias: whether to add one to each channel; it begins at 0.
         tie: a Conv or ConvTranspose whose weight this one uses too, as it is. It
             tells window, sizes and groups, and nothing else.
-        init: `init(shape, dtype, rng)` draws the weight, (out, in / groups, *window).
+        init: `init(shape, dtype, rng)`, or a name, draws the weight, (out, in / groups, *window).
         dtype: of the parameters.
         rng: where to draw from; by default what `optshare.seed` started.
 

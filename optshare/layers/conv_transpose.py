@@ -32,7 +32,7 @@ class ConvTranspose(Convolution):
         tie: a Conv or ConvTranspose whose weight this one uses too, as it is: the
             (out, in / groups, *window) of a Conv are the (in, out / groups, *window)
             of its transpose. It tells window, sizes and groups, and nothing else.
-        init: `init(shape, dtype, rng)` draws the weight, (in, out / groups, *window).
+        init: `init(shape, dtype, rng)`, or a name, draws the weight, (in, out / groups, *window).
 
     dilation, groups, bias, dtype and rng are those of `Conv`.
 

@@ -35,7 +35,7 @@ class LSTM(Recurrent):
             an engine records.
         return_sequences: `False` gives, instead of the output at each step, the
             one at the end of each direction: (batch, width).
-        init: `init(shape, dtype, rng)` draws the weights.
+        init: `init(shape, dtype, rng)`, or a name, draws the weights.
         dtype: of the parameters.
         rng: where to draw from; by default what `optshare.seed` started.
 

@@ -27,7 +27,7 @@ class RNN(Recurrent):
         bias: whether to add one; it begins at 0.
         dropout: the probability of a zero in what a layer gives to the next.
         return_sequences: whether to give the output at each step.
-        init: `init(shape, dtype, rng)` draws the weights.
+        init: `init(shape, dtype, rng)`, or a name, draws the weights.
         dtype: of the parameters.
         rng: where to draw from.
 

@@ -41,7 +41,7 @@ class TransformerBlock(Container):
             what the activation gives, and in what both parts add.
         causal: whether a position attends to none after it.
         rotary: whether a `RotaryEncoding` turns the queries and keys of each head.
-        init: `init(shape, dtype, rng)` draws each weight.
+        init: `init(shape, dtype, rng)`, or a name, draws each weight.
         dtype: of the parameters.
         rng: where to draw from; by default what `optshare.seed` started.
 

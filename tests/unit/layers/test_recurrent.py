@@ -188,8 +188,8 @@ def test_without_biases_there_are_two_weights(kind):
 @pytest.mark.parametrize(
     ("shape", "essence"),
     [
-        ((5, 3), r"\(batch, time > 0, 3 features\), not ndarray of shape \(5, 3\)"),
-        ((5, 7, 2), r"3 features\), not ndarray of shape \(5, 7, 2\)"),
+        ((5, 3), r"\(batch, time > 0, 3 features\), not one of shape \(5, 3\)"),
+        ((5, 7, 2), r"3 features\), not one of shape \(5, 7, 2\)"),
         ((5, 0, 3), r"time > 0.*\(5, 0, 3\)"),
         ((1, 5, 7, 3), r"\(1, 5, 7, 3\)"),
         ((), r"shape \(\)"),

@@ -36,7 +36,7 @@ def test_the_gradient_has_the_shape_of_the_input():
     ("wanted", "shape", "said"),
     [
         ((3, 4), (5, 11), "needs an array with 12 elements behind the batch axis"),
-        ((3, 4), (5, 11), "not ndarray of shape (5, 11)"),
+        ((3, 4), (5, 11), "not one of shape (5, 11)"),
         ((3, 4), (24,), "with 12 elements"),
         ((3, -1), (5, 11), "with a multiple of 3 elements behind the batch axis"),
         ((1,), (), "of shape ()"),
