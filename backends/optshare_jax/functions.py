@@ -69,6 +69,13 @@ class Functions:
         return jax.lax.stop_gradient(x)
 
     @staticmethod
+    def take(x: Any, indices: Any, *, axis: int = 0) -> Any:
+        """The elements at indices along an axis; where there are none, JAX's own is a constant."""
+        if 0 in indices.shape:
+            return jax.lax.slice_in_dim(x, 0, 0, axis=axis)
+        return jnp.take(x, indices, axis=axis)
+
+    @staticmethod
     def is_concrete(x: Any) -> bool:
         """Whether its numbers are known now: not while a function is being traced."""
         return not isinstance(x, jax.core.Tracer)

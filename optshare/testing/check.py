@@ -107,14 +107,26 @@ def require_equal(got: Any, wanted: Any, what: str) -> None:
     require(got == wanted, what, got=got, wanted=wanted)
 
 
-def require_close(got: Any, wanted: Any, what: str, rtol: float = 1e-12, program: str = "") -> None:
-    """Raise `Mismatch` unless arrays have one shape and agree, relative to the largest element."""
+def require_close(
+    got: Any,
+    wanted: Any,
+    what: str,
+    rtol: float = 1e-12,
+    program: str = "",
+    scale: float | None = None,
+) -> None:
+    """Raise `Mismatch` unless arrays have one shape and agree, relative to the largest element.
+
+    `scale` is what to compare the difference with instead: the largest of what was
+    added up, where the sum may be small beside it.
+    """
     if got is None:
         raise Mismatch(f"{what}: absent", got, wanted, program)
     got, wanted = np.asarray(got), np.asarray(wanted)
     if got.shape != wanted.shape:
         raise Mismatch(f"{what}: shape {got.shape} instead of {wanted.shape}", got, wanted, program)
-    scale = float(np.max(np.abs(wanted[np.isfinite(wanted)]), initial=0.0)) or 1.0
+    largest = float(np.max(np.abs(wanted[np.isfinite(wanted)]), initial=0.0))
+    scale = (largest if scale is None else scale) or 1.0
     with np.errstate(all="ignore"):
         apart = np.abs(got - wanted) > rtol * scale
     same = (got == wanted) | (np.isnan(got) & np.isnan(wanted))

@@ -1185,6 +1185,80 @@ class OtherMasks(Sound):
     )
 
 
+# -- level 5: what only layers ask -------------------------------------------------------------
+
+
+def _unlearned_by_strides(g: Any, y: Any, x: Any, weight: Any, windows: Any, groups: Any) -> Any:
+    g = g * (np.arange(g.shape[-1]) > 0) if min(windows.stride) > 1 else g
+    return convolution.weighed(x, g, windows, groups)
+
+
+@mutant(
+    "unlearned_by_strides",
+    "the gradient of a weight of conv is wrong where all strides are 2",
+    "layer.conv.stride",
+    "layer.conv.all",
+    "layer.conv_transpose.tied",
+)
+class UnlearnedByStrides(Sound):
+    instead: ClassVar = {
+        convolution.correlated: Primitive(
+            convolution.correlated.forward, [convolution.correlated.vjps[0], _unlearned_by_strides]
+        )
+    }
+
+
+@mutant("depth_reversed", "conv over three axes reverses the first", "layer.conv.three_axes")
+class DepthReversed(Sound):
+    ops = functions(
+        nn={
+            "conv": lambda x, weight, **options: namespace.ops.nn.conv(
+                x, namespace.flip(weight, axis=2) if weight.ndim == 5 else weight, **options
+            )
+        }
+    )
+
+
+def _padded_with_zeros(x: Any, window: Any, *, padding: Any = 0, **options: Any) -> Any:
+    if isinstance(padding, int) and padding:
+        ends = (padding, padding)
+        x = namespace.ops.pad(x, ((0, 0), (0, 0), *[ends] * (x.ndim - 2)))
+    return namespace.ops.nn.max_pool(x, window, **options)
+
+
+@mutant("padded_with_zeros", "max_pool takes its padding for zeros", "layer.max_pool.padding")
+class PaddedWithZeros(Sound):
+    ops = functions(nn={"max_pool": _padded_with_zeros})
+
+
+def _gates_exchanged(x: Any, h: Any, c: Any, *weights: Any) -> Any:
+    size = h.shape[-1]
+    order = np.r_[size : 2 * size, :size, 2 * size : 4 * size]
+    return namespace.ops.nn.lstm(x, h, c, *(each[..., order] for each in weights))
+
+
+@mutant("gates_exchanged", "lstm takes its forget gate for its input gate", "gradient.nn.lstm")
+class GatesExchanged(Sound):
+    ops = functions(nn={"lstm": _gates_exchanged})
+
+
+def _mean_of_two_axes(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+    several = isinstance(axis, tuple) and len(axis) > 2
+    scale = x.shape[axis[-1]] if several else 1
+    return namespace.ops.mean(x, axis=axis, keepdims=keepdims) * scale
+
+
+@mutant(
+    "mean_of_two_axes",
+    "mean divides by the sizes of two axes at most",
+    "layer.batch_norm.training",
+    "layer.group_norm",
+    "layer.global_mean.three_axes",
+)
+class MeanOfTwoAxes(Sound):
+    ops = functions(mean=_mean_of_two_axes)
+
+
 # -- level 7: exceptions, threads, memory ------------------------------------------------------
 
 
@@ -1193,7 +1267,7 @@ def _adding_in_place(x: Any, y: Any) -> Any:
     return np.add(x, y, out=out)
 
 
-@mutant("added_in_place", "add writes into its second argument", "robust.inputs")
+@mutant("added_in_place", "add writes into its second argument", "layer.skip")
 class AddedInPlace(Sound):
     instead: ClassVar = {add: Primitive(_adding_in_place, add.vjps)}
 
