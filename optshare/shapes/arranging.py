@@ -82,8 +82,11 @@ def diff(x: Any, *, axis: int = -1, n: int = 1, prepend: Any = None, append: Any
 def _numpy_diff(a: Any, n: int = 1, axis: int = -1, **ends: Any) -> Any:
     x = shaped(a)
     (place,) = normal_axes(axis, x.ndim)
-    one = Shaped((*x.shape[:place], 1, *x.shape[place + 1 :]), x.dtype)
-    given = {name: each if np.ndim(each) else one for name, each in ends.items()}
+    one = (*x.shape[:place], 1, *x.shape[place + 1 :])
+    given = {
+        name: shaped(each) if np.ndim(each) else Shaped(one, shaped(each).dtype)
+        for name, each in ends.items()
+    }
     return diff(x, axis=place, n=n, **given)
 
 

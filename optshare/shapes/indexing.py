@@ -6,7 +6,7 @@ copy, so their rule stands here: https://numpy.org/doc/stable/user/basics.indexi
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from optshare.errors import DataError, NoNumbersError
 from optshare.narrowing import is_sequence
@@ -36,8 +36,8 @@ def getitem(x: Any, index: Any) -> Shaped:
     Shaped((2, 1, 2, 6), int8)
     """
     x = shaped(x)
-    given = index if isinstance(index, tuple) else (index,)
-    places = [_read(each) for each in cast(tuple[Any, ...], given)]
+    given: Any = index if isinstance(index, tuple) else (index,)
+    places = [_read(each) for each in given]
     if not any(is_array(each) for each in places):
         return shaped(ghost(x)[tuple(places)])
     return Shaped(_placed(_entries(x.shape, places)), x.dtype)
