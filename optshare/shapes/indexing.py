@@ -6,7 +6,7 @@ copy, so their rule stands here: https://numpy.org/doc/stable/user/basics.indexi
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from optshare.errors import DataError, NoNumbersError
 from optshare.narrowing import is_sequence
@@ -36,7 +36,7 @@ def getitem(x: Any, index: Any) -> Shaped:
     Shaped((2, 1, 2, 6), int8)
     """
     x = shaped(x)
-    given: Any = index if isinstance(index, tuple) else (index,)
+    given = cast(Any, index) if isinstance(index, tuple) else (index,)
     places = [_read(each) for each in given]
     if not any(is_array(each) for each in places):
         return shaped(ghost(x)[tuple(places)])

@@ -261,6 +261,9 @@ np.linalg.outer(v, v)
 np.linalg.matmul(a, b)
 np.linalg.tensordot(a, b, axes=1)
 np.linalg.vecdot(b, v)
+np.tril(a)
+np.sort(a, axis=0)
+np.argsort(a)
 np.zeros_like(a)
 np.ones_like(a, dtype=int)
 np.full_like(a, 2, dtype="f8")
@@ -310,6 +313,11 @@ def test_a_refused_function_is_named_with_the_fix():
         np.add.reduce(X)
     with pytest.raises(NoNumbersError, match=r"numpy\.unique has no rule"):
         np.unique(X)
+
+
+def test_where_without_choices_depends_on_numbers():
+    with pytest.raises(NoNumbersError, match="as many places as there are truths"):
+        np.where(X > 0)
 
 
 def test_shapes_that_do_not_broadcast_are_both_named():
