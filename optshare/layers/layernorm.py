@@ -131,8 +131,9 @@ class RMSNorm(LastAxesNorm):
     Args:
         sizes: of the last axes, one by one or as one shape.
         activation: a function of an array; none by default.
-        eps: is added to the mean square; by default, as in PyTorch, the machine epsilon of the
-            input's dtype (1.2e-7 for float32, 2.2e-16 for float64).
+        eps: is added to the mean square; by default, as in PyTorch, the machine epsilon of
+            the dtype that it computes in: 1.2e-7 for float32 and half precision, 2.2e-16 for
+            float64.
         affine: whether there is a weight (at first 1) for each element of these axes.
         dtype: of the weight.
 
@@ -168,15 +169,5 @@ class RMSNorm(LastAxesNorm):
         axes, ops = self._axes_of(x), namespace_of(x)
         wide = widened(ops, x)
         mean_square = ops.mean(ops.square(wide), axis=axes, keepdims=True)
-        eps = machine_epsilon(x.dtype) if self.eps is None else self.eps
+        eps = float(np.finfo(dtype_name(wide.dtype)).eps) if self.eps is None else self.eps
         return self._output(ops, wide, mean_square, eps, x)
-
-
-def machine_epsilon(dtype: Any) -> float:
-    """The distance from 1 to the next number of a floating dtype of any engine.
-
-    >>> machine_epsilon(np.dtype("float64"))
-    2.220446049250313e-16
-    """
-    name = dtype_name(dtype)
-    return 2.0**-7 if name == "bfloat16" else float(np.finfo(name).eps)
