@@ -14,7 +14,7 @@ from optshare.initializers import ones
 from optshare.layers.channelnorm import ChannelNorm
 from optshare.layers.checks import Activation
 from optshare.layers.modes import Modal
-from optshare.layers.normalising import Axes, along, moments
+from optshare.layers.normalising import Axes, along, moments, widened
 from optshare.layers.weights import running
 from optshare.namespace.protocol import Namespace
 from optshare.parameter import Box, Buffer
@@ -47,13 +47,14 @@ class TrackedNorm(Modal, ChannelNorm):
         if own:
             self._require_several(shape, axes)
         ops = namespace_of(x)
+        wide = widened(ops, x)
         by_channel = (1, shape[1], *[1] * (len(shape) - 2))
         if own:
-            mean, centred, variance = moments(ops, x, axes)
+            mean, centred, variance = moments(ops, wide, axes)
             self._keep(ops, mean, variance, prod(shape[axis] for axis in axes))
         else:
-            centred, variance = x - along(self.mean, by_channel), along(self.var, by_channel)
-        return self._activated(self._output(ops, centred, variance, by_channel))
+            centred, variance = wide - along(self.mean, by_channel), along(self.var, by_channel)
+        return self._finished(ops, self._output(ops, centred, variance, by_channel), x)
 
     def _admit(self, x: Any, shape: tuple[int, ...]) -> None:
         if self.mean is None or self.acts:

@@ -11,8 +11,17 @@ from optshare.dispatch import namespace_of
 from optshare.errors import DataError
 from optshare.initializers import ones
 from optshare.layers.base import Layer
-from optshare.layers.checks import Activation, require_floating, sizes_and_activation, unfit, whole
-from optshare.layers.normalising import along, moments, normalised, require_eps
+from optshare.layers.checks import Activation, sizes_and_activation, unfit, whole
+from optshare.layers.normalising import (
+    along,
+    moments,
+    narrowed,
+    normalised,
+    require_eps,
+    require_real,
+    require_real_dtype,
+    widened,
+)
 from optshare.layers.weights import bias as bias_of
 from optshare.namespace.protocol import Namespace
 from optshare.parameter import Box
@@ -43,6 +52,7 @@ class ChannelNorm(Layer):
             raise TypeError(f"{name} takes {', '.join(self.names)}, not {len(self._sizes)} sizes")
         whole(name, **dict(zip(self.names, self._sizes, strict=False)))
         require_eps(name, eps)
+        require_real_dtype(name, dtype)
         self.eps, self.affine = eps, bool(affine)
         self.weight = bias_of((self._asked,), dtype, ones) if affine else None
         self.bias = bias_of((self._asked,), dtype) if affine else None
@@ -71,7 +81,7 @@ class ChannelNorm(Layer):
 
     def _fit(self, x: Any, channels: int | None) -> None:
         """Take the number of channels if none was given, and else say that it does not fit."""
-        shape = require_floating(self, x)
+        shape = require_real(self, x)
         if len(shape) < 2 + self.space or not shape[1] or channels not in (None, shape[1]):
             space = ", space, ..." if self.space else ", *space"
             count = "some" if channels is None else channels
@@ -89,7 +99,9 @@ class ChannelNorm(Layer):
         weight, bias = along(self.weight, shape), along(self.bias, shape)
         return normalised(ops, centred, variance, self.eps, weight, bias)
 
-    def _activated(self, y: Any) -> Any:
+    def _finished(self, ops: Namespace, y: Any, x: Any) -> Any:
+        """The output, in the dtype that belongs to the input."""
+        y = narrowed(ops, y, x, self.weight)
         return y if self.activation is None else self.activation(y)
 
 
@@ -149,7 +161,7 @@ class GroupNorm(ChannelNorm):
         batch, channels, *space = shape = self._shape_of(x)
         ops = namespace_of(x)
         inside = [self.groups, channels // self.groups]
-        grouped = ops.reshape(x, (batch, *inside, *space))
+        grouped = ops.reshape(widened(ops, x), (batch, *inside, *space))
         _, centred, variance = moments(ops, grouped, tuple(range(2, len(shape) + 1)))
         y = self._output(ops, centred, variance, (1, *inside, *[1] * len(space)))
-        return self._activated(ops.reshape(y, shape))
+        return self._finished(ops, ops.reshape(y, shape), x)

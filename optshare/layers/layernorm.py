@@ -10,8 +10,17 @@ import numpy as np
 from optshare.dispatch import namespace_of
 from optshare.initializers import ones
 from optshare.layers.base import Layer
-from optshare.layers.checks import Activation, require_floating, sizes_and_activation, unfit, whole
-from optshare.layers.normalising import Axes, moments, normalised, require_eps
+from optshare.layers.checks import Activation, sizes_and_activation, unfit, whole
+from optshare.layers.normalising import (
+    Axes,
+    moments,
+    narrowed,
+    normalised,
+    require_eps,
+    require_real,
+    require_real_dtype,
+    widened,
+)
 from optshare.layers.weights import bias as bias_of
 from optshare.namespace.protocol import Namespace
 from optshare.narrowing import is_sequence
@@ -35,6 +44,7 @@ class LastAxesNorm(Layer):
         self._given: tuple[int, ...] = tuple(first if is_sequence(first) else listed)
         for size in self._given:
             whole(name, size=size)
+        require_real_dtype(name, dtype)
         self.affine = bool(affine)
         self._sizes: Sizes = self._given or (None,)
         self.weight = bias_of(self._sizes, dtype, ones) if affine else None
@@ -54,7 +64,7 @@ class LastAxesNorm(Layer):
 
     def _fit(self, x: Any, wanted: Sizes) -> None:
         """Take the size of the last axis if none was given, and else say that it does not fit."""
-        last = require_floating(self, x)[-len(wanted) :]
+        last = require_real(self, x)[-len(wanted) :]
         if last != wanted and (wanted != (None,) or last in ((), (0,))):
             what = "last axis is not empty" if wanted == (None,) else f"last axes have {wanted}"
             raise unfit(self, f"an array whose {what}", x)
@@ -62,9 +72,9 @@ class LastAxesNorm(Layer):
             if box is not None and not box.built:
                 box.build(last)
 
-    def _output(self, ops: Namespace, centred: Any, variance: Any, eps: float) -> Any:
+    def _output(self, ops: Namespace, centred: Any, variance: Any, eps: float, x: Any) -> Any:
         weight, bias = (None if box is None else box.value for box in (self.weight, self.bias))
-        y = normalised(ops, centred, variance, eps, weight, bias)
+        y = narrowed(ops, normalised(ops, centred, variance, eps, weight, bias), x, self.weight)
         return y if self.activation is None else self.activation(y)
 
 
@@ -109,8 +119,8 @@ class LayerNorm(LastAxesNorm):
     def __call__(self, x: Any) -> Any:
         """The output, of the shape of the input."""
         axes, ops = self._axes_of(x), namespace_of(x)
-        _, centred, variance = moments(ops, x, axes)
-        return self._output(ops, centred, variance, self.eps)
+        _, centred, variance = moments(ops, widened(ops, x), axes)
+        return self._output(ops, centred, variance, self.eps, x)
 
 
 class RMSNorm(LastAxesNorm):
@@ -121,8 +131,9 @@ class RMSNorm(LastAxesNorm):
     Args:
         sizes: of the last axes, one by one or as one shape.
         activation: a function of an array; none by default.
-        eps: is added to the mean square; by default, as in PyTorch, the machine epsilon of the
-            input's dtype (1.2e-7 for float32, 2.2e-16 for float64).
+        eps: is added to the mean square; by default, as in PyTorch, the machine epsilon of
+            the dtype that it computes in: 1.2e-7 for float32 and half precision, 2.2e-16 for
+            float64.
         affine: whether there is a weight (at first 1) for each element of these axes.
         dtype: of the weight.
 
@@ -156,16 +167,7 @@ class RMSNorm(LastAxesNorm):
     def __call__(self, x: Any) -> Any:
         """The output, of the shape of the input."""
         axes, ops = self._axes_of(x), namespace_of(x)
-        mean_square = ops.mean(ops.square(x), axis=axes, keepdims=True)
-        eps = machine_epsilon(x.dtype) if self.eps is None else self.eps
-        return self._output(ops, x, mean_square, eps)
-
-
-def machine_epsilon(dtype: Any) -> float:
-    """The distance from 1 to the next number of a floating dtype of any engine.
-
-    >>> machine_epsilon(np.dtype("float64"))
-    2.220446049250313e-16
-    """
-    name = dtype_name(dtype)
-    return 2.0**-7 if name == "bfloat16" else float(np.finfo(name).eps)
+        wide = widened(ops, x)
+        mean_square = ops.mean(ops.square(wide), axis=axes, keepdims=True)
+        eps = float(np.finfo(dtype_name(wide.dtype)).eps) if self.eps is None else self.eps
+        return self._output(ops, wide, mean_square, eps, x)
