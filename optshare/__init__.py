@@ -72,7 +72,28 @@ from optshare.layers import (
     trainmode,
 )
 from optshare.lazy import lazy_exports as _lazy_exports
-from optshare.losses import accuracy, crossentropy, mse, nll
+from optshare.losses import (
+    accuracy,
+    binary_focal,
+    binarycrossentropy,
+    contrastive,
+    crossentropy,
+    ctc,
+    dice,
+    focal,
+    hinge,
+    huber,
+    kldivergence,
+    label_smoothing,
+    mae,
+    mse,
+    msle,
+    nll,
+    pairwise_distance,
+    poisson,
+    squared_hinge,
+    tversky,
+)
 from optshare.moving import to
 from optshare.natives import Natives as _Natives
 from optshare.optimizer import Optimizer
@@ -83,6 +104,7 @@ from optshare.rules import Rule
 from optshare.tree import buffers, params
 
 if _TYPE_CHECKING:
+    from optshare.idx import mnist, read_idx, write_idx
     from optshare.overview.summary import flops, nparams, summary
     from optshare.sizes import build, outdims, outputsize, weights
     from optshare.verification import gradcheck
@@ -93,6 +115,7 @@ _ask(_Natives())
 __getattr__ = _lazy_exports(
     __name__,
     **{
+        "idx": ("mnist", "read_idx", "write_idx"),
         "overview.summary": ("flops", "nparams", "summary"),
         "sizes": ("build", "outdims", "outputsize", "weights"),
         "verification": ("gradcheck",),
@@ -134,14 +157,20 @@ __all__ = [
     "accuracy",
     "attention",
     "automode",
+    "binary_focal",
+    "binarycrossentropy",
     "buffers",
     "build",
     "celu",
+    "contrastive",
     "crossentropy",
+    "ctc",
     "depth",
     "detach",
+    "dice",
     "elu",
     "flops",
+    "focal",
     "freeze",
     "frozen",
     "functional_call",
@@ -151,12 +180,19 @@ __all__ = [
     "hardsigmoid",
     "hardswish",
     "hardtanh",
+    "hinge",
+    "huber",
+    "kldivergence",
+    "label_smoothing",
     "leaky_relu",
     "log_softmax",
     "logsigmoid",
+    "mae",
     "minibatch",
     "mish",
+    "mnist",
     "mse",
+    "msle",
     "namespace_of",
     "nll",
     "nparams",
@@ -164,8 +200,11 @@ __all__ = [
     "ops",
     "outdims",
     "outputsize",
+    "pairwise_distance",
     "params",
+    "poisson",
     "propagate",
+    "read_idx",
     "record",
     "recording",
     "relu",
@@ -177,6 +216,7 @@ __all__ = [
     "softmax",
     "softplus",
     "softsign",
+    "squared_hinge",
     "summary",
     "tanh",
     "tanhshrink",
@@ -184,7 +224,9 @@ __all__ = [
     "thaw",
     "to",
     "trainmode",
+    "tversky",
     "use",
     "value_and_gradient",
     "weights",
+    "write_idx",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from functools import cache
-from types import FrameType
+from types import FrameType, FunctionType
 from typing import Any
 
 from optshare.errors import InPlaceError, LocatedError
@@ -95,10 +95,16 @@ def named(thing: Any) -> str:
 
 def located(error: LocatedError, model: Any) -> LocatedError:
     """An error that names the part of a model in which it was raised."""
-    paths = {id(part): path for path, part in parts(model) if path}
+    paths = {id(_called(part)): path for path, part in parts(model) if path}
     traceback = error.__traceback__
     while traceback is not None:
         inside: FrameType = traceback.tb_frame
-        error.path = paths.get(id(inside.f_locals.get("self")), error.path)
+        for each in (inside.f_locals.get("self"), inside.f_code):
+            error.path = paths.get(id(each), error.path)
         traceback = traceback.tb_next
     return error
+
+
+def _called(part: Any) -> Any:
+    """What a frame in which a part runs refers to: a function's code, or the object."""
+    return part.__code__ if isinstance(part, FunctionType) else part
