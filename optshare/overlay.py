@@ -26,6 +26,10 @@ class Box(Protocol):
         """Keep a first value."""
         ...
 
+    def outside(self) -> Any:
+        """What it reads as where nothing is being differentiated."""
+        ...
+
     def fitting(self, array: Any) -> Any:
         """An array that fits it."""
         ...
@@ -127,6 +131,11 @@ class Overlay:
             buffer.fitting(value) if self._parent is None else self._parent.fitting(buffer, value)
         )
 
+    def consulted(self, modal: Any) -> None:
+        """Take note that what is computed here depends on the mode of a layer."""
+        if self._parent is not None:
+            self._parent.consulted(modal)
+
     def collected(self) -> dict[Box, Any]:
         """What was written into Buffers, which then is not written back at the end."""
         written, self._written = self._written, {}
@@ -160,6 +169,26 @@ class Overlay:
             buffer.stored = buffer.fitted(value)
         else:
             self._parent.write_buffer(buffer, value)
+
+
+class Inner(Overlay):
+    """Changes what some boxes read as; whether anything is recorded is as it is outside."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> Self:
+        entered = super().__enter__()
+        self.recording = self._parent is not None and self._parent.recording
+        return entered
+
+    @property
+    def suspended(self) -> bool:
+        """Whether nothing is recorded outside, whatever tracks its values."""
+        return self._parent is not None and self._parent.suspended
+
+    def read_outside(self, box: Box) -> Any:
+        """The value of a Parameter as it was outside the `with`."""
+        return box.outside() if self._parent is None else self._parent.read(box)
 
 
 class Suspended(Overlay):

@@ -91,6 +91,14 @@ class Box(Operators):
             raise self.stored.missing(type(self).__name__)
         return int(np.prod(self.shape, dtype=np.int64))
 
+    def outside(self) -> Any:
+        """What it reads as where nothing is being differentiated."""
+        if is_numpy(self.stored):
+            return self.stored
+        if isinstance(self.stored, Recipe):
+            raise self.stored.missing(type(self).__name__)
+        return foreign().outside(self.stored)
+
     def replaced(self) -> None:
         """Note that the stored array has other numbers now."""
         self.version += 1
@@ -289,14 +297,6 @@ call .migrate(value) to change it
     def known_as(self) -> Any:
         """The object by which its owner knows it."""
         return self
-
-    def outside(self) -> Any:
-        """What it reads as where nothing is being differentiated."""
-        if is_numpy(self.stored):
-            return self.stored
-        if isinstance(self.stored, Recipe):
-            raise self.stored.missing(type(self).__name__)
-        return foreign().outside(self.stored)
 
     def store(self, array: Any) -> None:
         """Keep a new value that fits."""

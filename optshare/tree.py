@@ -8,7 +8,6 @@ from functools import lru_cache, partial
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
-from optshare.errors import EmptyModelError
 from optshare.foreign import foreign, is_native
 from optshare.narrowing import is_container, like
 from optshare.parameter import Box, Buffer, Parameter, is_array
@@ -100,7 +99,16 @@ def boxes(model: Any) -> list[Box]:
     >>> boxes([Parameter([1.]), Buffer([2.])])
     [Parameter(array([1.])), Buffer(array([2.]))]
     """
-    return list({id(leaf): leaf for _, leaf in _walk(model, False, {}, Box)}.values())
+    return list({id(leaf): leaf for _, leaf in named_boxes(model)}.values())
+
+
+def named_boxes(model: Any) -> list[Leaf]:
+    """Every path to every Parameter and Buffer that a model holds itself, in order of definition.
+
+    >>> named_boxes({"mean": Buffer([2.])})
+    [('mean', Buffer(array([2.])))]
+    """
+    return [(".".join(path), leaf) for path, leaf in _walk(model, False, {}, Box)]
 
 
 def parts(model: Any) -> list[tuple[str, Any]]:
@@ -122,41 +130,6 @@ def _gather(node: Any, path: Path, found: dict[int, tuple[str, Any]]) -> None:
     if not is_native(node):
         for name, child in children(node):
             _gather(child, (*path, name), found)
-
-
-def freeze(part: Any) -> None:
-    """Leave every parameter of a part out of differentiation and updates, until `thaw`.
-
-    A frozen parameter keeps its value, its optimizer state and its step count.
-
-    >>> p = Parameter([1.])
-    >>> freeze([p])
-    >>> p.frozen
-    True
-    """
-    _mark(part, True)
-
-
-def thaw(part: Any) -> None:
-    """Let every parameter of a part train again.
-
-    >>> p = Parameter([1.])
-    >>> freeze([p]); thaw([p])
-    >>> p.frozen
-    False
-    """
-    _mark(part, False)
-
-
-def _mark(part: Any, frozen: bool) -> None:
-    found = [leaf for _, leaf in leaves(part) if isinstance(leaf, Parameter)]
-    if not found or any(isinstance(leaf, Slot) for leaf in found):
-        raise EmptyModelError(
-            f"{type(part).__name__} holds no Parameter to freeze or thaw; arrays of a tree "
-            f"have no such mark: give the optimizer the part that trains"
-        )
-    for parameter in found:
-        parameter.frozen = frozen
 
 
 def rebuilt(node: Any, values: dict[str, Any], path: str = "") -> Any:

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import inspect
 from functools import cache
-from types import FrameType
+from types import FrameType, FunctionType
 from typing import Any
 
-from optshare.errors import DataError, InPlaceError
+from optshare.errors import InPlaceError, LocatedError
 from optshare.parameter import Box, Parameter
 from optshare.tree import parts
 
 
-class Layer:
+class Guarded:
+    """Guards the identity of the Parameters that are its attributes."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(getattr(self, name, None), Parameter) and not isinstance(value, Parameter):
+            raise InPlaceError(
+                f"{type(self).__name__}.{name} is a Parameter; assigning an array would lose "
+                f"its identity and state. Write layer.{name}.value = ..."
+            )
+        super().__setattr__(name, value)
+
+
+class Layer(Guarded):
     """A callable with parameters, which guards their identity.
 
     Layers are equal if they are of one class and made with equal options; what
@@ -30,16 +42,8 @@ class Layer:
 its identity and state. Write layer.weight.value = ...
     """
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(getattr(self, name, None), Parameter) and not isinstance(value, Parameter):
-            raise InPlaceError(
-                f"{type(self).__name__}.{name} is a Parameter; assigning an array would lose "
-                f"its identity and state. Write layer.{name}.value = ..."
-            )
-        super().__setattr__(name, value)
-
-    def __call__(self, x: Any) -> Any:
-        """The output for an input."""
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        """The output for an input; some layers take several."""
         raise NotImplementedError
 
     def given(self) -> tuple[Any, ...]:
@@ -93,12 +97,18 @@ def named(thing: Any) -> str:
     return f"<{type(thing).__name__}>" if isinstance(thing, Box) else repr(thing)
 
 
-def located(error: DataError, model: Any) -> DataError:
+def located(error: LocatedError, model: Any) -> LocatedError:
     """An error that names the part of a model in which it was raised."""
-    paths = {id(part): path for path, part in parts(model) if path}
+    paths = {id(_called(part)): path for path, part in parts(model) if path}
     traceback = error.__traceback__
     while traceback is not None:
         inside: FrameType = traceback.tb_frame
-        error.path = paths.get(id(inside.f_locals.get("self")), error.path)
+        for each in (inside.f_locals.get("self"), inside.f_code):
+            error.path = paths.get(id(each), error.path)
         traceback = traceback.tb_next
     return error
+
+
+def _called(part: Any) -> Any:
+    """What a frame in which a part runs refers to: a function's code, or the object."""
+    return part.__code__ if isinstance(part, FunctionType) else part

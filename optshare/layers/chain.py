@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, overload
 
-from optshare import overlay
-from optshare.building import built
-from optshare.errors import DataError
-from optshare.layers.base import Layer, located, named
+from optshare.layers.base import named
+from optshare.layers.container import Container, Member, require_layers
 from optshare.narrowing import is_dict
-from optshare.tree import boxes
-
-Member = Callable[..., Any]
 
 
-class Chain(Layer):
+class Chain(Container):
     """Calls its layers in order; any callable may stand in it.
 
     Layers are given one by one, or by name: `Chain(body=Dense(3), head=Dense(2))`.
@@ -37,34 +32,12 @@ class Chain(Layer):
             raise TypeError("Chain: give all layers a name, or none")
         self.layers: Any = dict(by_name) or list(layers)
         """The layers: a list, or a dict where they have names."""
-        for place, layer in by_name.items() or enumerate(layers):
-            if not callable(layer):
-                raise TypeError(
-                    f"Chain: layer {place} is a {type(layer).__name__}, which cannot be called; "
-                    f"pass layers one by one, Chain(a, b)"
-                )
-        self._unbuilt = True
-
-    def __call__(self, x: Any) -> Any:
-        """The output of the last layer."""
-        try:
-            if self._unbuilt:
-                self._build(x)
-            return self._through(x)
-        except DataError as error:
-            raise located(error, self)  # noqa: B904 # the error itself, which now has a path
+        require_layers("Chain", by_name.items() or enumerate(layers))
 
     def _through(self, x: Any) -> Any:
         for layer in self.layers if self.layers.__class__ is list else self.layers.values():
             x = layer(x)
         return x
-
-    def _build(self, x: Any) -> None:
-        """Let the layers take their sizes, all or none; a differentiation has done it before."""
-        found = boxes(self)
-        if overlay.current() is None:
-            built(found, self._through, x)
-        self._unbuilt = not all(box.built for box in found)
 
     def __len__(self) -> int:
         return len(self.layers)

@@ -56,5 +56,4 @@ def require_floating(layer: Any, x: Any) -> tuple[int, ...]:
 
 def unfit(layer: Any, what: str, x: Any) -> DataError:
     """What to raise for an input of a wrong shape: `what` says what the layer needs."""
-    shape = tuple(getattr(x, "shape", ()))
-    return DataError(f"{layer!r} needs {what}, not {type(x).__name__} of shape {shape}")
+    return DataError(f"{layer!r} needs {what}, not one of shape {tuple(x.shape)}")

@@ -63,7 +63,7 @@ class Dense(Layer):
         out = self.weight.shape[0 if self._tied else 1]
         self.bias = bias_of((out,), self.weight.dtype) if bias else None
 
-    def _shape(self) -> tuple[int | None, int]:
+    def _shape(self) -> tuple[int | None, int | None]:
         if not 1 <= len(self._sizes) <= 2:
             raise TypeError(
                 f"Dense takes Dense(out) or Dense(in, out), not {len(self._sizes)} sizes"
@@ -91,9 +91,7 @@ class Dense(Layer):
         features = self.weight.shape[1:] if self._tied else self.weight.shape[:1]
         if getattr(x, "shape", ())[-1:] != features or x.dtype != self.weight.dtype:
             self._fit(x, features)
-        weight = self.weight.value
-        if self._tied:
-            weight = namespace_of(weight).matrix_transpose(weight)
+        weight = self._transposed() if self._tied else self.weight.value
         y = x @ weight if self.bias is None else _affine(x, weight, self.bias.value)
         return y if self.activation is None else self.activation(y)
 
@@ -104,8 +102,13 @@ class Dense(Layer):
             raise unfit(self, f"an array whose last axis has {features[0] or 'some'} elements", x)
         if not self.weight.built and not self._tied:
             self.weight.build((shape[-1], self._sizes[-1]))
+
+    def _transposed(self) -> Any:
+        """The matrix of the other layer, for this direction; it tells the size of the bias."""
+        weight = self.weight.value
         if self.bias is not None and not self.bias.built:
-            self.bias.build(self.weight.shape[:1])
+            self.bias.build(tuple(weight.shape[:1]))
+        return namespace_of(weight).matrix_transpose(weight)
 
 
 def _affine(x: Any, weight: Any, bias: Any) -> Any:

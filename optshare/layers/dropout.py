@@ -17,13 +17,18 @@ from optshare.parameter import Buffer
 class Dropout(Modal, Layer):
     """Zeroes elements with a probability, and scales the others by 1 / (1 - p).
 
-    It acts only while an engine records, or in `trainmode`; elsewhere it is the identity. The mask
-    comes from (seed, step): a new one at each recorded call, and the same on
-    every engine.
+    It acts only while an engine records, or in `trainmode`; elsewhere, and in `testmode`, it is
+    the identity. The mask comes from (seed, step): a new one at each call in which it acts, and
+    the same on every engine.
 
     Args:
         p: the probability of a zero, in [0, 1).
         seed: of the masks; drawn from `optshare.seed`'s generator by default.
+
+    Shapes: any to the same. FLOPs: 2 for each element where it acts, else 0.
+
+    Raises:
+        HyperparameterError: p out of range.
 
     Source: Srivastava et al., Dropout: A Simple Way to Prevent Neural Networks
     from Overfitting, 2014.

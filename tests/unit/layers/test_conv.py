@@ -150,7 +150,7 @@ def test_channels_left_out_are_taken_from_the_first_input(layer, weight, bias):
     optshare.gradient(lambda x: (recorded(x) ** 2).sum(), x, wrt=recorded)
     found = {built(each) for each in (alone, chained, stepped, recorded)}
     assert found == {(weight, bias)}
-    with pytest.raises(DataError, match="with 6 channels, not ndarray of shape"):
+    with pytest.raises(DataError, match="with 6 channels, not one of shape"):
         alone(np.ones((2, 5, 5, 5), np.float32))
 
 
@@ -191,7 +191,7 @@ def test_an_input_that_does_not_fit_leaves_a_layer_without_channels(layer, wrong
     ("shape", "said"),
     [
         ((1, 2, 8, 8), "(batch, channels, height, width) with 3 channels"),
-        ((3, 8, 8), "with 3 channels, not ndarray of shape (3, 8, 8)"),
+        ((3, 8, 8), "with 3 channels, not one of shape (3, 8, 8)"),
         ((), "of shape ()"),
         ((1, 3, 4, 8), "a window of size (5, 5) with dilation=(1, 1) does not fit"),
         ((1, 3, 4, 8), "whose spatial size is (4, 8)"),

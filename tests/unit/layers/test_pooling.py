@@ -109,7 +109,7 @@ def test_what_no_pool_can_have_is_refused_when_it_is_made(pool, given, options, 
     ("window", "x", "said"),
     [
         (2, np.ones((2, 3)), "needs an array (batch, channels, *space) with 1 to 3 spatial axes"),
-        (2, np.ones((2, 3)), "not ndarray of shape (2, 3)"),
+        (2, np.ones((2, 3)), "not one of shape (2, 3)"),
         ((2, 2), np.ones((2, 3, 4)), "needs an array (batch, channels, height, width), not"),
         (2, np.ones((2, 3, 4, 0)), "none of whose spatial axes is empty"),
         (2, np.ones((2, 3, 4), int), "needs an array of floating numbers, not an array of int64"),

@@ -36,7 +36,7 @@ def test_the_gradient_has_the_shape_of_the_input():
     ("wanted", "shape", "said"),
     [
         ((3, 4), (5, 11), "needs an array with 12 elements behind the batch axis"),
-        ((3, 4), (5, 11), "not ndarray of shape (5, 11)"),
+        ((3, 4), (5, 11), "not one of shape (5, 11)"),
         ((3, 4), (24,), "with 12 elements"),
         ((3, -1), (5, 11), "with a multiple of 3 elements behind the batch axis"),
         ((1,), (), "of shape ()"),
@@ -47,6 +47,11 @@ def test_an_input_with_another_number_of_elements_is_refused(wanted, shape, said
         Reshape(*wanted)(np.ones(shape))
     assert str(caught.value).startswith(f"{Reshape(*wanted)!r} needs")
     assert said in str(caught.value)
+
+
+def test_something_without_a_shape_is_refused():
+    with pytest.raises(DataError, match=r"^Reshape\(2\) needs an array, not a list"):
+        Reshape(2)([[1.0, 2.0]])
 
 
 @pytest.mark.parametrize(
