@@ -120,6 +120,12 @@ def test_the_bias_belongs_to_the_channels_and_the_activation_comes_last():
     assert y.tolist() == [[[[1.5, 3.5]], [[0.0, 1.0]]]]
 
 
+def test_by_default_the_weight_is_uniform_by_how_many_elements_an_output_and_an_input_meet():
+    drawn = np.abs(Conv((5, 3), 8, 16, groups=2).weight.value)
+    limit = np.sqrt(6 / ((4 + 16) * 15))
+    assert 0.99 * limit < drawn.max() <= limit
+
+
 def test_the_weight_is_drawn_by_init_from_rng():
     def init(shape, dtype, rng):
         return rng.normal(size=shape).astype(dtype)
