@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
@@ -347,7 +348,12 @@ def is_floating(array: Any) -> bool:
     >>> is_floating(np.zeros(2)), is_floating(np.zeros(2, int))
     (True, False)
     """
-    return is_array(array) and any(kind in str(array.dtype) for kind in ("float", "complex"))
+    return is_array(array) and _is_floating(array.dtype)
+
+
+@cache  # NumPy takes microseconds to name a dtype
+def _is_floating(dtype: Any) -> bool:
+    return any(kind in str(dtype) for kind in ("float", "complex"))
 
 
 def floating(array: Any, dtype: Any = None) -> Any:
