@@ -70,9 +70,8 @@ def optimizers(model: Any, rule: Any, **hyperparameters: Any) -> Optimizer:
     >>> optimizers([[Parameter([1.])], []], SGD, lr=0.5)
     Optimizer(1 parameters, SGD(lr=0.5, momentum=0.0, weight_decay=0.0, nesterov=False))
     """
-    if not callable(rule):
-        raise TypeError(f"optimizers takes a rule to make, such as optshare.Adam, not {rule!r}")
-    return Optimizer(model, rule(**hyperparameters))
+    made: Any = rule(**hyperparameters) if callable(rule) else rule
+    return Optimizer(model, made)
 
 
 def update(weights: Any, gradients: Any, opt: Optimizer) -> None:

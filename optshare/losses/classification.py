@@ -158,7 +158,8 @@ def accuracy(scores: Any, labels: Any) -> float:
     """
     if is_array(scores) or not callable(scores):
         return float(np.mean(_right(scores, labels)))
-    right = [_right(scores(x), y) for x, y in labels]
+    pairs: Any = labels
+    right = [_right(scores(x), y) for x, y in pairs]
     if not right:
         raise DataError("accuracy: the data are empty, or a generator that was used up before")
     return float(np.mean(np.concatenate(right)))
