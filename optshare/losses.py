@@ -138,6 +138,7 @@ def _on_host(x: Any) -> np.ndarray[Any, Any]:
 
 
 def _require_classes(found: Any, classes: int) -> None:
-    if found.size and not 0 <= found.min() <= found.max() < classes:
+    unsigned = found.astype(np.uint64)  # where a negative label is a large one
+    if found.size and unsigned.max() >= classes:
         wrong = found.min() if found.min() < 0 else found.max()
         raise LabelError(f"label {wrong} is not one of {classes} classes, counted from 0")

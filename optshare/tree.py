@@ -38,7 +38,7 @@ def leaves(model: Any) -> list[Leaf]:
     >>> leaves({"encoder": [weight], "decoder": weight})
     [('encoder.0', Parameter(array([1., 2.]))), ('decoder', Parameter(array([1., 2.])))]
     """
-    return [(".".join(path), leaf) for path, leaf in _walk(model, True, {})]
+    return [(path or "", leaf) for path, leaf in _walk(model, True, {})]
 
 
 def keyed(model: Any) -> list[tuple[str, Any]]:
@@ -152,7 +152,8 @@ def joined(path: str, name: str) -> str:
     return f"{path}.{name}" if path and name else path or name
 
 
-Path = tuple[str, ...]
+Path = str | None
+"""The path from a node to a leaf below it; `None` where the node is the leaf."""
 Memo = dict[tuple[int, bool], list[tuple[Path, Any]]]
 
 
@@ -161,23 +162,26 @@ def _walk(
 ) -> list[tuple[Path, Any]]:
     """The leaves below a node; `plain` says that only containers led here."""
     if isinstance(node, Box):
-        return [((), node)] if isinstance(node, kind) else []
+        return [(None, node)] if isinstance(node, kind) else []
     native = foreign().pairs(node)
     if native is not None:
-        return [((path,) if path else (), box) for path, box in native if isinstance(box, kind)]
-    if is_array(node):
-        return [((), node)] if plain and kind is Parameter else []
-    plain = plain and is_container(node)
+        return [(path or None, box) for path, box in native if isinstance(box, kind)]
+    container = is_container(node)
+    if not container and is_array(node):
+        return [(None, node)] if plain and kind is Parameter else []
+    plain = plain and container
     place = id(node), plain
     if place not in memo:
         memo[place] = []  # what a cycle back to here finds
         found: list[tuple[Path, Any]] = []
         for name, child in children(node):
             if isinstance(child, kind):
-                found.append(((name,), child))
-            elif not _is_barren(child):
+                found.append((name, child))
+            elif child.__class__ not in _BARREN and not _is_bare(child):
                 below = _walk(child, plain, memo, kind)
-                found += [((name, *path), leaf) for path, leaf in below]
+                found += [
+                    (name if path is None else f"{name}.{path}", leaf) for path, leaf in below
+                ]
         memo[place] = found
     return memo[place]
 
@@ -185,11 +189,14 @@ def _walk(
 _BARREN = frozenset({str, bytes, int, float, complex, bool, type(None), type(Ellipsis), type})
 
 
-def _is_barren(thing: Any) -> bool:
-    """Whether it is plain that no parameter can be inside: most of what a layer holds."""
-    if isinstance(thing, FunctionType):
-        return not (thing.__closure__ or thing.__defaults__ or thing.__kwdefaults__)
-    return thing.__class__ in _BARREN
+"""In what it is plain that no parameter can be: most of what a layer holds."""
+
+
+def _is_bare(thing: Any) -> bool:
+    """Whether it is a function that can reach no parameter."""
+    return isinstance(thing, FunctionType) and not (
+        thing.__closure__ or thing.__defaults__ or thing.__kwdefaults__
+    )
 
 
 def children(node: Any) -> Iterable[tuple[str, Any]]:

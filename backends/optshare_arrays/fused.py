@@ -32,7 +32,8 @@ class Fused(Joint):
         def forward(*args: Any) -> Any:
             return run(*args)[0]
 
-        super().__init__(forward, self._pulled, name)
+        super().__init__(forward, backward, name)
+        self.pull = self._pulled
         self._definition = definition
         self._run = run
         self._backward = backward
@@ -42,8 +43,9 @@ class Fused(Joint):
         return self._run(*args)
 
     def _pulled(
-        self, places: Sequence[int], g: Any, *args: Any, saved: Any = None
+        self, places: Sequence[int], g: Any, ans: Any, args: Sequence[Any], kwargs: dict[str, Any]
     ) -> Sequence[Any]:
+        saved = kwargs.get("saved")
         if saved is None or any(isinstance(each, Traceable) for each in (g, *args)):
             return self._composed(places, g, args)
         return self._backward(places, g, saved, *args)

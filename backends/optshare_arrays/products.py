@@ -58,7 +58,10 @@ _of_matrices = Primitive(
 
 def _affine(x: Any, weight: Any, bias: Any) -> Any:
     y = np.matmul(x, weight)
-    return np.add(y, bias, out=y) if bias.dtype == y.dtype else y + bias
+    if bias.dtype is not y.dtype:
+        return y + bias
+    y += bias
+    return y
 
 
 _linear = Primitive(

@@ -17,7 +17,6 @@ from optshare_arrays import (
     Scope,
     Tracked,
     hooks_of,
-    leaf_node,
     plain,
 )
 
@@ -73,7 +72,7 @@ class ParameterLeaf(Leaf):
     __slots__ = ("key", "version")
 
     def __init__(self, key: Parameter) -> None:
-        super().__init__()
+        self.hooks = None
         self.key = key
         self.version = key.version
 
@@ -88,7 +87,7 @@ class ParameterLeaf(Leaf):
 
 def leaf_of(parameter: Parameter, value: Any, scope: Scope) -> Value:
     """A Parameter's value, tracked."""
-    return Value(value, scope, leaf_node(ParameterLeaf(parameter), value))
+    return scope.leaf(value, ParameterLeaf(parameter))
 
 
 def require_tracked(y: Any) -> Value:
