@@ -20,7 +20,7 @@ def namespace_of(*arrays: Any) -> Namespace:
     array([1., 1.])
     """
     kinds = tuple(map(type, arrays))
-    if (sole := registry.sole(*kinds)) is not None:
+    if (sole := registry.sole(kinds)) is not None:
         return sole.ops
     if kinds in _KNOWN:
         return registry.resolve(kinds).ops
@@ -82,7 +82,7 @@ class _Dispatching:
 def _forward(path: tuple[str, ...]) -> Function:
     def call(*args: Any, **kwargs: Any) -> Any:
         alone = len(args) == 1 and not kwargs
-        backend = registry.sole(args[0].__class__) if alone else None
+        backend = registry.sole((args[0].__class__,)) if alone else None
         if backend is None:
             backend = registry.resolve(tuple(_kinds((*args, *kwargs.values()))))
         found: Any = backend.ops

@@ -53,6 +53,8 @@ class Registry:
         self._natives: dict[type, tuple[str, ...]] = {}
         self._resolved: dict[tuple[str | None, tuple[type, ...]], Backend] = {}
         self._sole: dict[tuple[type, ...], Backend] = {}
+        self.sole = self._sole.get
+        """The backend of types that no other claims together, if they were resolved before."""
         self._chosen: Choice | None = None
         self._named: str | None = None
         self._asked = False
@@ -189,10 +191,6 @@ class Registry:
             if len(self._claiming(key[1])) == 1:
                 self._sole[key[1]] = found
         return found
-
-    def sole(self, *kinds: type[Any]) -> Backend | None:
-        """The backend of types that no other claims together, if they were resolved before."""
-        return self._sole.get(kinds)
 
     def _claiming(self, kinds: tuple[type, ...]) -> list[str]:
         """The names of the backends that claim all of some types."""

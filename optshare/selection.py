@@ -336,5 +336,6 @@ def _boxes(model: Any) -> list[Key]:
     for path, box in keyed(model):
         place = id(box)
         if place not in found:
-            found[place] = path, box, box if isinstance(box, Slot) else box.known_as
+            itself = box.__class__ is Parameter or isinstance(box, Slot)
+            found[place] = path, box, box if itself else box.known_as
     return list(found.values())

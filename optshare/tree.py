@@ -48,9 +48,11 @@ def keyed(model: Any) -> list[tuple[str, Any]]:
     """
     boxes: dict[int, Parameter] = {}
     pairs: list[tuple[str, Any]] = []
-    for path, leaf in leaves(model):
-        box = leaf if isinstance(leaf, Parameter) else slot(leaf)
-        pairs.append((path, boxes.setdefault(id(box.known_as), box)))
+    for path, leaf in _walk(model, True, {}):
+        if leaf.__class__ is not Parameter:  # such a one is known as itself
+            box = leaf if isinstance(leaf, Parameter) else slot(leaf)
+            leaf = boxes.setdefault(id(box.known_as), box)
+        pairs.append((path or "", leaf))
     return pairs
 
 
@@ -163,29 +165,30 @@ def _walk(
     """The leaves below a node; `plain` says that only containers led here."""
     if isinstance(node, Box):
         return [(None, node)] if isinstance(node, kind) else []
-    native = foreign().pairs(node)
-    if native is not None:
-        return [(path or None, box) for path, box in native if isinstance(box, kind)]
-    container = is_container(node)
-    if not container and is_array(node):
-        return [(None, node)] if plain and kind is Parameter else []
-    plain = plain and container
+    if node.__class__ not in _BUILT_IN:
+        native = foreign().pairs(node)
+        if native is not None:
+            return [(path or None, box) for path, box in native if isinstance(box, kind)]
+        if is_array(node):
+            return [(None, node)] if plain and kind is Parameter else []
+        plain = plain and is_container(node)
     place = id(node), plain
-    if place not in memo:
-        memo[place] = []  # what a cycle back to here finds
-        found: list[tuple[Path, Any]] = []
-        for name, child in children(node):
-            if isinstance(child, kind):
-                found.append((name, child))
-            elif child.__class__ not in _BARREN and not _is_bare(child):
-                below = _walk(child, plain, memo, kind)
-                found += [
-                    (name if path is None else f"{name}.{path}", leaf) for path, leaf in below
-                ]
-        memo[place] = found
-    return memo[place]
+    if place in memo:
+        return memo[place]
+    memo[place] = []  # what a cycle back to here finds
+    found: list[tuple[Path, Any]] = []
+    for name, child in children(node):
+        if isinstance(child, kind):
+            found.append((name, child))
+        elif child.__class__ not in _BARREN and not _is_bare(child):
+            for path, leaf in _walk(child, plain, memo, kind):
+                found.append((name if path is None else f"{name}.{path}", leaf))
+    memo[place] = found
+    return found
 
 
+_BUILT_IN = frozenset({list, tuple, dict})
+"""What is no framework's own, and no array."""
 _BARREN = frozenset({str, bytes, int, float, complex, bool, type(None), type(Ellipsis), type})
 
 

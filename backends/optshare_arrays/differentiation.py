@@ -15,6 +15,7 @@ from optshare_arrays.primitives import Traceable, plain
 from optshare_arrays.untyped import np
 
 _STRUCTURES = list, tuple, dict
+_OF_NUMPY = np.ndarray, np.generic
 
 
 def vjp(scope: Scope, fn: Callable[..., Any], *arrays: Any, free: bool) -> tuple[Any, Pullback]:
@@ -46,7 +47,9 @@ def vjp(scope: Scope, fn: Callable[..., Any], *arrays: Any, free: bool) -> tuple
 
 def settled(value: Any, inputs: Sequence[Any]) -> Any:
     """A value that keeps its numbers when an input is written: a copy, if it shares memory."""
-    shares = getattr(value, "base", None) is not None or id(value) in set(map(id, inputs))
+    if isinstance(value, np.generic):
+        return value
+    shares = getattr(value, "base", None) is not None or any(value is each for each in inputs)
     return value.copy() if shares else value
 
 
@@ -66,6 +69,8 @@ def detacher() -> Callable[[Any], Any]:
 
 def checked_seed(seed: Any, value: Any) -> Any:
     """A seed as VJPs have it, in the dtype of the value; raises unless the shapes are equal."""
+    if type(seed) is int and isinstance(value, _OF_NUMPY) and not value.shape:
+        return np.asarray(seed, value.dtype)
     if is_complex(seed) and not is_complex(value):
         raise DifferentiationError(
             f"the seed is complex, the value {value.dtype}; pass the seed's real part"
@@ -103,16 +108,15 @@ def own(gradients: Iterable[Any], inputs: Sequence[Any], seed: Any) -> list[Any]
             if gradient.dtype.kind == "c":
                 gradient = turned(gradient)
             if not tracked:
-                gradient = _owned(gradient, seen)
+                if isinstance(gradient, np.generic):
+                    gradient = np.asarray(gradient)
+                elif id(gradient) in seen or _is_shared(gradient):
+                    gradient = gradient.copy()
                 seen.add(id(gradient))
         owned.append(gradient)
     return owned
 
 
-def _owned(gradient: Any, seen: set[int]) -> Any:
-    if isinstance(gradient, np.generic):
-        return np.asarray(gradient)
-    if id(gradient) in seen or gradient.base is not None:
-        return gradient.copy()
-    writeable = getattr(gradient.flags, "writeable", True)  # CuPy's flags do not tell
-    return gradient if writeable else gradient.copy()
+def _is_shared(gradient: Any) -> bool:
+    """Whether an array is a view, or was locked; CuPy's flags do not tell the latter."""
+    return gradient.base is not None or not getattr(gradient.flags, "writeable", True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from optshare_arrays.differentiation import vjp
 from optshare_arrays.graph import Scope
-from optshare_arrays.primitives import Traceable
+from optshare_arrays.primitives import UNTRACKED, Traceable
 from optshare_arrays.recompute import Joint
 from optshare_arrays.tracked import Tracked
 
@@ -46,7 +46,11 @@ class Fused(Joint):
         self, places: Sequence[int], g: Any, ans: Any, args: Sequence[Any], kwargs: dict[str, Any]
     ) -> Sequence[Any]:
         saved = kwargs.get("saved")
-        if saved is None or any(isinstance(each, Traceable) for each in (g, *args)):
+        given = (g, *args)
+        if saved is None or not (
+            UNTRACKED.issuperset(map(type, given))
+            or not any(isinstance(each, Traceable) for each in given)
+        ):
             return self._composed(places, g, args)
         return self._backward(places, g, saved, *args)
 

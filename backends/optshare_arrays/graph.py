@@ -97,8 +97,10 @@ class Scope:
             inputs[place] = None
         kept = answer if plan.keeps_answer else None
         shape, dtype = answer.shape, answer.dtype
-        node = [next_sequence(), shape, dtype, plan, parents, inputs, kwargs, kept]
-        return self.kind(answer, self, node)
+        tracked = new(self.kind)
+        tracked.value, tracked.scope = answer, self
+        tracked.node = [next_sequence(), shape, dtype, plan, parents, inputs, kwargs, kept]
+        return tracked
 
     def _unrecorded(
         self, primitive: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -191,7 +193,7 @@ class Scope:
             node = found[sequence]
             _, shape, dtype, plan, parents, inputs, kwargs, answer = node
             if type(plan) is not Plan:
-                leaves[plan] = plan.received(g)
+                leaves[plan] = g if plan.hooks is None else plan.received(g)
                 continue
             if free:
                 node[PLAN], node[PARENTS], node[INPUTS], node[KEYWORDS], node[KEPT] = NOTHING_KEPT
@@ -203,8 +205,13 @@ class Scope:
                 else:
                     pulled = [vjp(g, answer, *inputs, **kwargs) for vjp in plan.vjps]
                 for parent, each in zip(parents, pulled, strict=True):
-                    _add(cotangents, parent, each)
-                g = inputs = answer = pulled = None  # or they outlive their turn
+                    if each is not None:
+                        if each.shape != parent[SHAPE] or each.dtype is not parent[DTYPE]:
+                            each = fitted(each, parent[SHAPE], parent[DTYPE])
+                        key = parent[SEQUENCE]
+                        before = get(key)
+                        cotangents[key] = each if before is None else before + each
+                g = inputs = answer = pulled = each = before = None  # or they outlive their turn
                 continue
             if len(inputs) == 1:
                 each = plan.vjps[0](g, answer, inputs[0])

@@ -85,8 +85,9 @@ def recorded(output: Node) -> dict[int, Node]:
     found = {output[SEQUENCE]: output}
     waiting = [output]
     for node in waiting:
-        if type(node[PLAN]) is not Plan:
-            node[PLAN].require_usable()
+        end = node[PLAN]
+        if type(end) is not Plan and type(end) is not Leaf:
+            end.require_usable()
         for each in node[PARENTS]:
             sequence = each[SEQUENCE]
             if sequence not in found:

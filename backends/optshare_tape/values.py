@@ -85,11 +85,6 @@ class ParameterLeaf(Leaf):
             )
 
 
-def leaf_of(parameter: Parameter, value: Any, scope: Scope) -> Value:
-    """A Parameter's value, tracked."""
-    return scope.leaf(value, ParameterLeaf(parameter))
-
-
 def require_tracked(y: Any) -> Value:
     """Raise `DifferentiationError` unless a value is recorded and its record is still open."""
     if not isinstance(y, Value):
