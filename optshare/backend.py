@@ -177,6 +177,13 @@ class BaseBackend(Seam):
         """A `gradient` that remembers what it compiles; an optimizer keeps it for its steps."""
         self.lacks("jit")
 
+    def buffers(self, model: Any) -> list[tuple[str, Any]]:
+        """What the framework's own model holds beside its parameters and saves with them.
+
+        Pairs (path, Buffer); a Buffer that is given a value writes it into the model.
+        """
+        return []
+
     def rebuilt(self, tree: Any, values: dict[str, Any], *, keep: bool = True) -> Any:
         """The framework's own immutable model with other arrays at some paths.
 

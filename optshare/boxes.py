@@ -20,6 +20,7 @@ class NativeParameter(Parameter):
 
     def __init__(self, native: Any) -> None:
         self.native = native
+        self.recipe = None
         self.version = 0
 
     @property

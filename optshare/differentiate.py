@@ -20,6 +20,7 @@ def value_and_gradient(fn: Callable[..., Any], *args: Any, wrt: Any = None) -> t
     (np.float64(9.0), (array(6.),))
     """
     selection = Selection(args, wrt)
+    selection.build(fn)
     backend = backend_for(selection.keys, args)
 
     def call(*_: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 from optshare import registry
-from optshare.errors import ImplicitUnwrapError
+from optshare.errors import BackendError, ImplicitUnwrapError
 from optshare.namespace.protocol import NN, Function, Namespace, Random
 from optshare.narrowing import is_sequence
 from optshare.parameter import Box, is_array
@@ -14,6 +14,9 @@ from optshare.parameter import Box, is_array
 
 def namespace_of(*arrays: Any) -> Namespace:
     """The `ops` of the backend that claims these arrays; resolve once, call often.
+
+    A class of arrays that is no backend's carries its own, as the attribute `optshare_ops`, which
+    then serves the other arrays beside it too.
 
     >>> import numpy as np
     >>> namespace_of(np.ones(2)).exp(np.zeros(2))
@@ -33,11 +36,24 @@ _KNOWN: set[tuple[type, ...]] = set()
 
 def _resolved(arrays: tuple[Any, ...], plain: tuple[type, ...]) -> Namespace:
     kinds = tuple(_kinds(arrays))
-    if kinds == plain:
-        _KNOWN.add(kinds)
     if not kinds and arrays and not isinstance(arrays[0], int | float | complex):
         kinds = (arrays[0].__class__,)  # which nobody claims
-    return registry.resolve(kinds).ops
+    try:
+        found = registry.resolve(kinds).ops
+    except BackendError:
+        return _carried(kinds)
+    if kinds == plain:
+        _KNOWN.add(kinds)
+    return found
+
+
+def _carried(kinds: tuple[type, ...]) -> Namespace:
+    """What one of some types carries, that no backend claims; or else the error at hand goes on."""
+    for each in kinds:
+        found: Namespace | None = getattr(each, "optshare_ops", None)
+        if found is not None:
+            return found
+    raise
 
 
 def _kinds(things: Iterable[Any]) -> Iterator[type]:
@@ -84,8 +100,13 @@ def _forward(path: tuple[str, ...]) -> Function:
         alone = len(args) == 1 and not kwargs
         backend = registry.sole((args[0].__class__,)) if alone else None
         if backend is None:
-            backend = registry.resolve(tuple(_kinds((*args, *kwargs.values()))))
-        found: Any = backend.ops
+            kinds = tuple(_kinds((*args, *kwargs.values())))
+            try:
+                found: Any = registry.resolve(kinds).ops
+            except BackendError:
+                found = _carried(kinds)
+        else:
+            found = backend.ops
         for name in path:
             found = getattr(found, name)
         return found(*args, **kwargs)

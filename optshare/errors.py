@@ -47,6 +47,10 @@ class ParameterError(OptshareError, ValueError):
     """A value does not fit a Parameter or Buffer, or cannot be written now."""
 
 
+class UnbuiltError(ParameterError):
+    """A Parameter has no value yet: its layer has not seen an input."""
+
+
 class ImplicitUnwrapError(OptshareError, TypeError):
     """A foreign function was given a box or tracked value that it would silently unwrap."""
 
@@ -107,16 +111,39 @@ class NoDerivativeError(DifferentiationError, NotImplementedError):
     """A function without a derivative rule was applied to a tracked value."""
 
 
+class InitializerError(OptshareError, ValueError):
+    """An initialiser is unknown, or does not go with the array that it is to fill."""
+
+
 class LabelError(OptshareError, ValueError):
     """A class label is not an integer between 0 and the number of classes."""
 
 
-class DataError(OptshareError, ValueError):
-    """Arrays of one data set do not fit together."""
+class LocatedError(OptshareError):
+    """Something does not fit a layer; raised through a model, it names the layer's path."""
+
+    path = ""
+    """Where the layer stands in its model, if a model was called."""
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return f"{self.path}: {message}" if self.path else message
+
+
+class DataError(LocatedError, ValueError):
+    """An array does not fit a layer, a function, or the arrays beside it."""
+
+
+class NoNumbersError(LocatedError, TypeError):
+    """Something asked for the numbers of an array that has only a shape and a dtype."""
 
 
 class CheckpointError(OptshareError, ValueError):
     """A saved state does not fit the optimizer that should load it."""
+
+
+class WeightsError(OptshareError, ValueError):
+    """Weights do not fit the model that should load them, or cannot be saved or read."""
 
 
 def choices(names: Iterable[str], wrong: str | None = None) -> str:

@@ -41,6 +41,7 @@ from optshare.namespace.completed import complete
 from optshare.namespace.fallbacks import host_bernoulli
 from optshare.namespace.protocol import NN, Namespace, Random
 from optshare.namespace.recurrent import require_recurrent
+from optshare.namespace.subscripts import lettered_subscripts, parsed_subscripts
 from optshare.namespace.windows import (
     Windows,
     conv_transpose_windows,
@@ -105,8 +106,10 @@ __all__ = [
     "is_floating",
     "lazy_exports",
     "leaves",
+    "lettered_subscripts",
     "mapped",
     "params",
+    "parsed_subscripts",
     "pool_windows",
     "require_recurrent",
     "require_scalar",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -43,7 +44,7 @@ def to(model: M, backend: str, *, dtype: str | None = None, device: Any = None) 
     """
     if dtype is not None and "float" not in dtype:
         raise ParameterError(f"parameters are floating, as in 'float64'; not {dtype!r}")
-    target = registry.load(backend)
+    registry.load(backend)
     boxes = [*dict.fromkeys(key for _, key in keyed(model))]
     if not boxes:
         raise EmptyModelError(f"{type(model).__name__} holds no Parameter to move")
@@ -54,9 +55,10 @@ def to(model: M, backend: str, *, dtype: str | None = None, device: Any = None) 
                 f"wrap arrays in Parameter, move a framework's model by its own means"
             )
     boxes += [each for each in buffers(model) if "float" in dtype_name(each.dtype)]
-    moved = [_moved(box, target, dtype or dtype_name(box.dtype), device) for box in boxes]
-    for box, array in zip(boxes, moved, strict=True):
-        box.migrate(array)
+    places = [_Place(backend, dtype or dtype_name(box.dtype), device) for box in boxes]
+    moved = [_moved(box, place) for box, place in zip(boxes, places, strict=True)]
+    for box, array, place in zip(boxes, moved, places, strict=True):
+        box.move(array, place, place.host_dtype)
     return model
 
 
@@ -64,13 +66,31 @@ def _kind(box: Any) -> str:
     return type(box.stored if isinstance(box, Slot) else box.known_as).__name__
 
 
-def _moved(box: Any, target: Backend, dtype: str, device: Any) -> Any:
-    """An array of another engine, by way of the host, which knows no bfloat16."""
-    host = seam_of(registry.owner(box.stored)).host_copy(box.stored)
-    if dtype == "bfloat16":
+def _moved(box: Any, place: _Place) -> Any:
+    """A box's array somewhere else, by way of the host; `None` if it has none yet."""
+    if not box.built:
+        return None
+    return place(seam_of(registry.owner(box.stored)).host_copy(box.stored))
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where arrays are put: called with one of NumPy's, it gives the engine's."""
+
+    backend: str
+    dtype: str
+    device: Any
+
+    @property
+    def host_dtype(self) -> np.dtype[Any]:
+        """The dtype on the host, which knows no bfloat16."""
+        return _host_dtype("float32" if self.dtype == "bfloat16" else self.dtype)
+
+    def __call__(self, host: Any) -> Any:
+        target = registry.load(self.backend)
+        array = _placed(target, host.astype(self.host_dtype), self.device)
         ops: Any = target.ops
-        return ops.astype(_placed(target, host.astype(np.float32), device), ops.bfloat16)
-    return _placed(target, host.astype(_host_dtype(dtype)), device)
+        return ops.astype(array, ops.bfloat16) if self.dtype == "bfloat16" else array
 
 
 def _placed(target: Backend, host: Any, device: Any) -> Any:

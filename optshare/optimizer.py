@@ -10,6 +10,7 @@ from typing import Any, Literal, NoReturn
 from optshare import checkpoint, overlay, registry
 from optshare.backend import Backend
 from optshare.binding import Binding
+from optshare.building import built
 from optshare.differentiate import backend_for
 from optshare.errors import (
     DifferentiationError,
@@ -116,7 +117,7 @@ class Optimizer:
         tree = self._binding.tree
         if tree.slots:
             fn = partial(tree.called, tree.form, fn)
-        keys = [key for key in self._binding.keys if not key.frozen]
+        keys = built([key for key in self._binding.keys if not key.frozen], fn, *args)
         loss, gradients = self._gradient(backend_for(keys, args))(fn, keys, *args)
         return loss, list(zip(keys, gradients, strict=True))
 

@@ -22,6 +22,14 @@ class Box(Protocol):
 
     stored: Any
 
+    def accept(self, array: Any) -> None:
+        """Keep a first value."""
+        ...
+
+    def outside(self) -> Any:
+        """What it reads as where nothing is being differentiated."""
+        ...
+
     def fitting(self, array: Any) -> Any:
         """An array that fits it."""
         ...
@@ -91,6 +99,18 @@ class Overlay:
             return self._values[box]
         return self.read_outside(box)
 
+    def build(self, box: Box, shape: tuple[int, ...]) -> None:
+        """Draw the first value of a box that reads as nothing else here."""
+        if box not in self._values:
+            self.accept(box, box.stored.drawn(shape))
+
+    def accept(self, box: Box, array: Any) -> None:
+        """Give a box its first value, where that is kept: outside."""
+        if self._parent is None:
+            box.accept(array)
+        else:
+            self._parent.accept(box, array)
+
     def read_outside(self, box: Box) -> Any:
         """The value of a Parameter as it was outside the `with`."""
         return box.stored if self._parent is None else self._parent.read(box)
@@ -110,6 +130,11 @@ class Overlay:
         return (
             buffer.fitting(value) if self._parent is None else self._parent.fitting(buffer, value)
         )
+
+    def consulted(self, modal: Any) -> None:
+        """Take note that what is computed here depends on the mode of a layer."""
+        if self._parent is not None:
+            self._parent.consulted(modal)
 
     def collected(self) -> dict[Box, Any]:
         """What was written into Buffers, which then is not written back at the end."""
@@ -144,6 +169,26 @@ class Overlay:
             buffer.stored = buffer.fitted(value)
         else:
             self._parent.write_buffer(buffer, value)
+
+
+class Inner(Overlay):
+    """Changes what some boxes read as; whether anything is recorded is as it is outside."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> Self:
+        entered = super().__enter__()
+        self.recording = self._parent is not None and self._parent.recording
+        return entered
+
+    @property
+    def suspended(self) -> bool:
+        """Whether nothing is recorded outside, whatever tracks its values."""
+        return self._parent is not None and self._parent.suspended
+
+    def read_outside(self, box: Box) -> Any:
+        """The value of a Parameter as it was outside the `with`."""
+        return box.outside() if self._parent is None else self._parent.read(box)
 
 
 class Suspended(Overlay):

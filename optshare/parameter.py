@@ -14,12 +14,13 @@ from optshare.foreign import foreign
 from optshare.narrowing import is_numpy, is_sequence
 from optshare.operators import Operators
 from optshare.overlay import current
+from optshare.recipes import Recipe, Shape
 
 
 class Box(Operators):
     """What Parameter and Buffer share: a stored array, and Python's operators on its value."""
 
-    __slots__ = ("__weakref__", "stored", "version")
+    __slots__ = ("__weakref__", "recipe", "stored", "version")
     __array_ufunc__ = None  # ndarray @ box becomes box.__rmatmul__
     implicit: ClassVar[bool] = False
     """Whether functions of arrays may take it as it is, instead of its `.value`."""
@@ -27,8 +28,34 @@ class Box(Operators):
     """Whether it stands for an array of the caller's, so that recording passes it over."""
 
     def __init__(self, array: Any, dtype: Any = None) -> None:
-        self.stored: Any = self.admitted(array, dtype)
+        self.recipe: Recipe | None = array if isinstance(array, Recipe) else None
+        """How its first value is drawn, if a layer said so."""
+        if self.recipe is None:
+            self.stored: Any = self.admitted(array, dtype)
+        else:
+            self.stored = self.recipe.drawn() if self.recipe.is_complete else self.recipe
         self.version = 0
+
+    @property
+    def built(self) -> bool:
+        """Whether it has a value; one of a layer that has seen no input may have none yet."""
+        return self.stored.__class__ is not Recipe
+
+    def build(self, shape: Shape) -> None:
+        """Draw the first value, in a shape that is known now.
+
+        Inside `build(model, shape)` and the like the value comes when all went well.
+        """
+        here = overlay.current()
+        if here is None:
+            self.accept(self.stored.drawn(shape))
+        else:
+            here.build(self, shape)
+
+    def accept(self, array: Any) -> None:
+        """Keep a first value, without a copy."""
+        self.stored = array
+        self.replaced()
 
     @staticmethod
     def admitted(array: Any, dtype: Any = None) -> Any:
@@ -61,7 +88,17 @@ class Box(Operators):
     @property
     def size(self) -> int:
         """The number of elements."""
+        if isinstance(self.stored, Recipe):
+            raise self.stored.missing(type(self).__name__)
         return int(np.prod(self.shape, dtype=np.int64))
+
+    def outside(self) -> Any:
+        """What it reads as where nothing is being differentiated."""
+        if is_numpy(self.stored):
+            return self.stored
+        if isinstance(self.stored, Recipe):
+            raise self.stored.missing(type(self).__name__)
+        return foreign().outside(self.stored)
 
     def replaced(self) -> None:
         """Note that the stored array has other numbers now."""
@@ -79,6 +116,9 @@ class Box(Operators):
     def fitting(self, array: Any) -> Any:
         """An array that fits this box; raises `ParameterError` if it does not."""
         _refuse_box(array)
+        if isinstance(self.stored, Recipe):
+            host = np.asarray(array, self.stored.dtype)
+            return self.stored.placed(host.reshape(self.stored.agreeing(host.shape)))
         new = array
         if _is_python_data(array) or (is_numpy(array) and not is_numpy(self.stored)):
             new = foreign().converted(array, self.stored)
@@ -105,6 +145,15 @@ class Box(Operators):
         _refuse_inside_differentiation(self)
         self.stored = self.admitted(array)
         self.replaced()
+
+    def move(self, array: Any, place: Callable[[Any], Any], dtype: Any) -> None:
+        """Take an array of another engine, or put the first value there once it is drawn."""
+        moved = None if self.recipe is None else self.recipe.moved(place, dtype)
+        if self.built:
+            self.migrate(array)
+        else:
+            self.stored = moved
+        self.recipe = moved
 
     def __getattr__(self, name: str) -> Any:
         here = "" if name.startswith("_") or name in Box.__slots__ else f"; use p.value.{name}"
@@ -249,10 +298,6 @@ call .migrate(value) to change it
     def known_as(self) -> Any:
         """The object by which its owner knows it."""
         return self
-
-    def outside(self) -> Any:
-        """What it reads as where nothing is being differentiated."""
-        return self.stored if is_numpy(self.stored) else foreign().outside(self.stored)
 
     def store(self, array: Any) -> None:
         """Keep a new value that fits."""

@@ -8,6 +8,7 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
+from optshare.building import built
 from optshare.errors import EmptyModelError, UnregisteredParameterError
 from optshare.foreign import foreign, is_native
 from optshare.gradients import Gradients, added
@@ -250,6 +251,14 @@ class Selection:
             self._known += _keys_of(member, self._parts)
         unique = {id(key): key for _, key, _ in self._known if not key.frozen}
         self.keys = list(unique.values())
+
+    def build(self, function: Callable[..., Any]) -> None:
+        """Let parameters without a value take it from one call of the function.
+
+        Those that it does not reach are not among `keys` any more.
+        """
+        if not all(key.built for key in self.keys):
+            self.keys = built(self.keys, lambda: function(*self.arguments()))
 
     def paths(self) -> list[tuple[str, Parameter]]:
         """Where each key stands: the argument's position, and the path in it."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache, partial
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
-from optshare.errors import EmptyModelError
-from optshare.foreign import foreign
+from optshare.foreign import foreign, is_native
 from optshare.narrowing import is_container, like
 from optshare.parameter import Box, Buffer, Parameter, is_array
 from optshare.slots import Slot, slot
@@ -31,7 +30,8 @@ def leaves(model: Any) -> list[Leaf]:
     Leaves are Parameters, wherever they are, and arrays that only plain lists,
     tuples and dicts contain (Knet's `w = [W, b]`). The walk goes through
     containers, attributes, `__slots__`, bound methods, partial functions,
-    closures and defaults; a cycle ends it. In a framework's own model the
+    closures and defaults; a cycle ends it. What an object's `__params__()` gives,
+    a dict or a sequence, is taken instead of its attributes. In a framework's own model the
     backend finds them.
 
     >>> weight = Parameter([1., 2.])
@@ -95,39 +95,43 @@ def buffers(model: Any) -> list[Buffer]:
     return list(found.values())
 
 
-def freeze(part: Any) -> None:
-    """Leave every parameter of a part out of differentiation and updates, until `thaw`.
+def boxes(model: Any) -> list[Box]:
+    """The Parameters and Buffers that a model holds itself, each once, in order of definition.
 
-    A frozen parameter keeps its value, its optimizer state and its step count.
-
-    >>> p = Parameter([1.])
-    >>> freeze([p])
-    >>> p.frozen
-    True
+    >>> boxes([Parameter([1.]), Buffer([2.])])
+    [Parameter(array([1.])), Buffer(array([2.]))]
     """
-    _mark(part, True)
+    return list({id(leaf): leaf for _, leaf in named_boxes(model)}.values())
 
 
-def thaw(part: Any) -> None:
-    """Let every parameter of a part train again.
+def named_boxes(model: Any) -> list[Leaf]:
+    """Every path to every Parameter and Buffer that a model holds itself, in order of definition.
 
-    >>> p = Parameter([1.])
-    >>> freeze([p]); thaw([p])
-    >>> p.frozen
-    False
+    >>> named_boxes({"mean": Buffer([2.])})
+    [('mean', Buffer(array([2.])))]
     """
-    _mark(part, False)
+    return [(path or "", leaf) for path, leaf in _walk(model, False, {}, Box)]
 
 
-def _mark(part: Any, frozen: bool) -> None:
-    found = [leaf for _, leaf in leaves(part) if isinstance(leaf, Parameter)]
-    if not found or any(isinstance(leaf, Slot) for leaf in found):
-        raise EmptyModelError(
-            f"{type(part).__name__} holds no Parameter to freeze or thaw; arrays of a tree "
-            f"have no such mark: give the optimizer the part that trains"
-        )
-    for parameter in found:
-        parameter.frozen = frozen
+def parts(model: Any) -> list[tuple[str, Any]]:
+    """Every object inside a model that is no box and no array, once, with its first path.
+
+    >>> from optshare import Chain, Dense, relu
+    >>> [path for path, part in parts(Chain(Dense(2, 3), relu)) if callable(part)]
+    ['', 'layers.0', 'layers.1']
+    """
+    found: dict[int, tuple[str, Any]] = {}
+    _gather(model, (), found)
+    return list(found.values())
+
+
+def _gather(node: Any, path: tuple[str, ...], found: dict[int, tuple[str, Any]]) -> None:
+    if isinstance(node, Box) or is_array(node) or node.__class__ in _BARREN or id(node) in found:
+        return
+    found[id(node)] = ".".join(path), node
+    if not is_native(node):
+        for name, child in children(node):
+            _gather(child, (*path, name), found)
 
 
 def rebuilt(node: Any, values: dict[str, Any], path: str = "") -> Any:
@@ -212,6 +216,8 @@ def _parts_of(kind: type[Any]) -> Callable[[Any], Iterable[tuple[str, Any]]]:
     """How the objects of a type are taken apart."""
     if issubclass(kind, type):
         return _nothing
+    if hasattr(kind, "__params__"):
+        return _declared
     for base, parts in _PARTS.items():
         if issubclass(kind, base):
             return parts
@@ -262,6 +268,12 @@ def _numbered(name: str, things: Iterable[Any]) -> Iterator[tuple[str, Any]]:
 
 def _items(node: Any) -> Iterator[tuple[str, Any]]:
     return ((str(name), child) for name, child in node.items())
+
+
+def _declared(node: Any) -> Iterable[tuple[str, Any]]:
+    """What an object says that its parameters are: by name, or in order."""
+    declared = node.__params__()
+    return _items(declared) if isinstance(declared, Mapping) else _members(declared)
 
 
 def _members(node: Any) -> Iterator[tuple[str, Any]]:

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from optshare.building import built
 from optshare.differences import EPS, STEP, Estimate, best, estimate
 from optshare.errors import GradientError, HyperparameterError
+from optshare.holdings import held_by
 from optshare.point import Numbers, Point
 from optshare.probing import Probed, Terms, drawn
 from optshare.selection import Selection
@@ -71,6 +73,7 @@ def gradcheck(f: Callable[..., Any], *args: Any, order: int = 2) -> None:
     if type(order) is not int or order < 1:
         raise HyperparameterError(f"gradcheck: order must be 1, 2, ..., not {order!r}")
     selection = Selection(args, integers=False)
+    built([box for _, box in held_by(f)], f, *args)
     rng = np.random.default_rng(0)
     with Point(selection.keys) as point, np.errstate(all="ignore"):  # what is not finite is found
         probed = Probed(f, args, selection, point, rng)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from string import ascii_letters
 from typing import Any
 
+from optshare.extend import lettered_subscripts, parsed_subscripts
 from optshare_arrays.broadcasting import broadcast
 from optshare_arrays.devices import beside
 from optshare_arrays.diagonals import diagonal
@@ -57,14 +57,14 @@ def einsum(subscripts: Any, *operands: Any, optimize: Any = True) -> Any:
         ValueError: the subscripts do not fit the arrays.
     """
     if not isinstance(subscripts, str):
-        subscripts, operands = _lettered((subscripts, *operands))
+        subscripts, operands = lettered_subscripts((subscripts, *operands))
     arrays = [as_array(each) for each in operands]
     dtype = np.result_type(*(getattr(each, "dtype", each) for each in arrays))
     arrays = [
         each if hasattr(each, "ndim") else beside(np.asarray(each, dtype), *arrays)
         for each in arrays
     ]
-    inputs, output = _parsed(subscripts, [each.ndim for each in arrays])
+    inputs, output = parsed_subscripts(subscripts, [each.ndim for each in arrays])
     terms = [_without_repeats(x, letters) for letters, x in zip(inputs, arrays, strict=True)]
     return _einsum(*(x for x, _ in terms), inputs=tuple(each for _, each in terms), output=output)
 
@@ -80,49 +80,3 @@ def _without_repeats(x: Any, letters: str) -> tuple[Any, str]:
             x = diagonal(x, 0, one, other)
             letters = letters[:one] + letters[one + 1 : other] + letters[other + 1 :] + each
     return x, letters
-
-
-def _parsed(subscripts: str, ndims: Sequence[int]) -> tuple[list[str], str]:
-    """The letters of each argument and of the result, with letters in the place of `...`."""
-    left, arrow, output = subscripts.replace(" ", "").partition("->")
-    terms = left.split(",")
-    if len(terms) != len(ndims):
-        raise ValueError(f"{subscripts!r} describes {len(terms)} arrays, {len(ndims)} were given")
-    free = [each for each in ascii_letters if each not in subscripts]
-    counts = [_broadcast_axes(term, n) for term, n in zip(terms, ndims, strict=True)]
-    dots = "".join(free[: max(counts)])
-    named = [
-        term.replace("...", dots[len(dots) - n :]) for term, n in zip(terms, counts, strict=True)
-    ]
-    if not arrow:
-        once = (each for each in sorted(set(left)) if each.isalpha() and left.count(each) == 1)
-        return named, dots + "".join(once)
-    if dots and "..." not in output:
-        raise ValueError(f"{subscripts!r} leaves ... out of the result; write ->...{output}")
-    result = output.replace("...", dots)
-    if len(set(result)) < len(result) or not set(result) <= set("".join(named)):
-        raise ValueError(f"the letters after -> of {subscripts!r} must be different ones before it")
-    return named, result
-
-
-def _broadcast_axes(term: str, ndim: int) -> int:
-    """How many axes `...` stands for; raises unless the letters fit the array."""
-    letters = term.replace("...", "", 1)
-    if not all(each in ascii_letters for each in letters):
-        raise ValueError(f"{term!r} has something else than letters and one ...")
-    count = ndim - len(letters)
-    if count < 0 or (count and "..." not in term):
-        raise ValueError(f"{term!r} names {len(letters)} axes of an array of {ndim}")
-    return count
-
-
-def _lettered(given: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
-    """Subscripts as text, from NumPy's form with lists of numbers; and the arrays."""
-
-    def text(places: Sequence[Any]) -> str:
-        return "".join("..." if each is Ellipsis else ascii_letters[each] for each in places)
-
-    pairs = len(given) // 2
-    subscripts = ",".join(text(given[2 * i + 1]) for i in range(pairs))
-    arrow = f"->{text(given[-1])}" if len(given) % 2 else ""
-    return subscripts + arrow, tuple(given[2 * i] for i in range(pairs))

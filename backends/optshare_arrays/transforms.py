@@ -50,6 +50,7 @@ class Chosen:
             count, several = len(args), places if isinstance(places, Sequence) else [places or 0]
             self._places = [each + count if -count <= each < 0 else each for each in several]
             self._selection = Selection(args, tuple(self._places))
+        self._selection.build(f)
         self.keys = self._selection.keys
         self.arguments = self._selection.arguments
         self.places = self._selection.places

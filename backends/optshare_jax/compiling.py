@@ -74,6 +74,8 @@ class Compiling:
         self._native = Recent()
         self._known = Recent()
         """The boxes that the last function of a code read."""
+        self._modal = Recent()
+        """The layers whose mode a function asks for."""
         self._compilations: Counter[Hashable] = Counter()
         self._warned: set[Hashable] = set()
 
@@ -91,14 +93,16 @@ class Compiling:
         known_by = signature.key, arguments.fixed, tuple(map(id, keys))
         native = self._modules(known_by, held)
         call = Call(fn, keys, arguments, native)
-        key = known_by, arguments.key, settings(), modules.structure(keys, native)
+        base = known_by, arguments.key, settings(), modules.structure(keys, native)
         while True:
+            key = base, self._modes(known_by)
             traced = self._traced.recalled(key)
             if traced is None:
                 traced = self._trace(call, [*held, *native])
                 if outside := traced.captured or signature.written:
                     self._warn(fn, outside)
                 else:
+                    key = base, self._modes(known_by, traced.reading.modal, held)
                     self._traced.remember(key, traced)
                     self._native.remember(known_by, (native, held))
             try:
@@ -112,6 +116,16 @@ class Compiling:
             return ()
         native, _ = self._native.recalled(known_by) or (None, ())
         return modules.modules_in(held) if native is None else native
+
+    def _modes(
+        self, known_by: Hashable, asked: Sequence[Any] = (), held: Sequence[Any] = ()
+    ) -> Hashable:
+        """The modes of the layers of which a function is known to ask, and now of others too."""
+        before, _ = self._modal.recalled(known_by) or ((), ())
+        layers = {id(each): each for each in (*before, *asked)}
+        if len(layers) > len(before):
+            self._modal.remember(known_by, (tuple(layers.values()), held))
+        return tuple((place, each.training) for place, each in layers.items())
 
     def _trace(self, call: Call, held: list[Any]) -> Traced:
         """The function as a program."""

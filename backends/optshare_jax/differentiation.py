@@ -42,6 +42,8 @@ class Reading:
         """The boxes that it read beside its keys."""
         self.written: list[Any] = []
         """The Buffers that it wrote."""
+        self.modal: list[Any] = []
+        """The layers whose mode it asked for."""
         self.reached: list[bool] = []
         """For each key, whether a path leads from it to the value."""
         self.was_read = False
@@ -59,6 +61,7 @@ class Reading:
             written = {**here.collected(), **changed()}
         given = set(map(id, self.keys))
         self.besides = {box: None for box in here.boxes if id(box) not in given}
+        self.modal = list(here.modal.values())
         self.was_read = here.was_read
         self.written = list(written)
         return value, list(written.values())

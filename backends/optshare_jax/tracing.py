@@ -58,7 +58,7 @@ class InnerRead(BaseException):  # a user's `except Exception` must not take it 
 class Trace(Overlay):
     """An overlay for one trace: what is read is noted, writes are outputs."""
 
-    __slots__ = ("_level", "boxes", "is_shared")
+    __slots__ = ("_level", "boxes", "is_shared", "modal")
 
     def __init__(self, recording: bool, *, is_shared: bool = False) -> None:
         super().__init__()
@@ -67,6 +67,8 @@ class Trace(Overlay):
         self.recording = recording
         self.boxes: dict[Any, None] = {}
         """The boxes that were read."""
+        self.modal: dict[int, Any] = {}
+        """The layers whose mode was asked for, by their ids."""
         self._level: Any = None
 
     def __enter__(self) -> Trace:
@@ -80,6 +82,12 @@ class Trace(Overlay):
             return self._written[buffer]
         self._note(buffer)
         return self._values[buffer] if buffer in self._values else super().read_buffer(buffer)
+
+    def consulted(self, modal: Any) -> None:
+        """Note a layer, whose mode belongs to the trace."""
+        self._require_level()
+        self.modal[id(modal)] = modal
+        super().consulted(modal)
 
     def _note(self, box: Any) -> None:
         if not box.transient:  # a slot's array is the caller's, as if the function captured it

@@ -10,20 +10,25 @@ from optshare.dispatch import namespace_of
 from optshare.errors import HyperparameterError
 from optshare.initializers import generator
 from optshare.layers.base import Layer
-from optshare.overlay import recording
+from optshare.layers.modes import Modal
 from optshare.parameter import Buffer
 
 
-class Dropout(Layer):
+class Dropout(Modal, Layer):
     """Zeroes elements with a probability, and scales the others by 1 / (1 - p).
 
-    It acts only while an engine records; elsewhere it is the identity. The mask
-    comes from (seed, step): a new one at each recorded call, and the same on
-    every engine.
+    It acts only while an engine records, or in `trainmode`; elsewhere, and in `testmode`, it is
+    the identity. The mask comes from (seed, step): a new one at each call in which it acts, and
+    the same on every engine.
 
     Args:
         p: the probability of a zero, in [0, 1).
         seed: of the masks; drawn from `optshare.seed`'s generator by default.
+
+    Shapes: any to the same. FLOPs: 2 for each element where it acts, else 0.
+
+    Raises:
+        HyperparameterError: p out of range.
 
     Source: Srivastava et al., Dropout: A Simple Way to Prevent Neural Networks
     from Overfitting, 2014.
@@ -41,7 +46,7 @@ class Dropout(Layer):
 
     def __call__(self, x: Any) -> Any:
         """The input, or while recording a thinned one of the same expectation."""
-        if not recording() or not self.p:
+        if not self.acts or not self.p:
             return x
         count = self.calls.value
         self.calls.value = count + 1
@@ -49,5 +54,6 @@ class Dropout(Layer):
         mask = namespace_of(x).random.bernoulli((self.seed, count), keep, x)
         return x * (mask / keep)
 
-    def __repr__(self) -> str:
-        return f"Dropout({self.p})"
+    def given(self) -> tuple[Any, ...]:
+        """The probability."""
+        return (self.p,)

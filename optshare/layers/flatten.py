@@ -22,6 +22,3 @@ class Flatten(Layer):
         for size in x.shape[1:]:
             features *= size
         return namespace_of(x).reshape(x, (x.shape[0], features))
-
-    def __repr__(self) -> str:
-        return "Flatten()"

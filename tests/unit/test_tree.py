@@ -7,8 +7,9 @@ import pytest
 
 import optshare
 from optshare.errors import EmptyModelError
+from optshare.freezing import freeze, thaw
 from optshare.parameter import Buffer, Parameter
-from optshare.tree import buffers, freeze, grouped, keyed, leaves, params, thaw
+from optshare.tree import buffers, grouped, keyed, leaves, params
 
 
 def paths(model):

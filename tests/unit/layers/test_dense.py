@@ -78,3 +78,55 @@ def test_a_size_that_is_not_positive_is_refused(given, essence):
 def test_an_activation_that_is_no_function_is_refused():
     with pytest.raises(TypeError, match="must be a function, not 'relu'"):
         optshare.Dense(3, 4, "relu")
+
+
+def test_layers_are_equal_by_their_structure_and_not_by_their_numbers():
+    assert optshare.Dense(3, 2) == optshare.Dense(3, 2)
+    assert optshare.Dense(2) == optshare.Dense(2)
+    assert optshare.Dense(2) != optshare.Dense(3, 2)
+    assert optshare.Dense(3, 2) != optshare.Dense(3, 2, bias=False)
+    assert optshare.Dense(3, 2) != optshare.Dense(3, 2, optshare.tanh)
+    assert optshare.Dense(2) != optshare.Flatten()
+
+
+def test_a_size_that_was_left_out_is_not_shown_afterwards():
+    layer = optshare.Dense(2, optshare.relu)
+    layer(np.ones((1, 3), np.float32))
+    assert repr(layer) == "Dense(2, relu)"
+    assert layer == optshare.Dense(2, optshare.relu)
+
+
+@pytest.mark.parametrize(
+    ("x", "essence"),
+    [
+        (np.ones((5, 3), int), "needs an array of floating numbers, not an array of int64"),
+        ([[1.0, 2.0, 3.0]], "needs an array of floating numbers, not a list"),
+    ],
+)
+def test_what_is_no_array_of_floating_numbers_is_refused(x, essence):
+    with pytest.raises(DataError, match=essence):
+        optshare.Dense(3, 2)(x)
+
+
+def test_a_tie_is_the_transposed_weight_of_another_layer_and_one_parameter():
+    layer = optshare.Dense(3, 2, dtype=np.float64)
+    back = optshare.Dense(tie=layer)
+    x = np.random.default_rng(0).normal(size=(4, 3))
+    np.testing.assert_allclose(back(layer(x)), layer(x) @ layer.weight.value.T, rtol=1e-15)
+    assert len(optshare.params([layer, back])) == 3
+    g = optshare.gradient(lambda: back(layer(x)).sum(), wrt=[layer, back])
+    w = layer.weight.value
+    ones = np.ones((4, 3))
+    np.testing.assert_allclose(g[layer.weight], x.T @ ones @ w + ones.T @ (x @ w), rtol=1e-14)
+
+
+@pytest.mark.parametrize(("sizes", "tie"), [((3,), optshare.Dense(3, 2)), ((), optshare.relu)])
+def test_a_tie_to_what_has_no_matrix_or_beside_sizes_is_refused(sizes, tie):
+    with pytest.raises(TypeError, match="takes its sizes from the matrix of another layer"):
+        optshare.Dense(*sizes, tie=tie)
+
+
+@pytest.mark.parametrize("sizes", [(), (1, 2, 3)])
+def test_the_number_of_sizes_is_one_or_two(sizes):
+    with pytest.raises(TypeError, match=r"Dense\(out\) or Dense\(in, out\)"):
+        optshare.Dense(*sizes)
