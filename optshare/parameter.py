@@ -14,6 +14,7 @@ from optshare.errors import ImplicitUnwrapError, InPlaceError, ParameterError
 from optshare.foreign import foreign
 from optshare.narrowing import is_numpy, is_sequence
 from optshare.operators import Operators
+from optshare.overlay import current
 from optshare.recipes import Recipe, Shape
 
 
@@ -280,7 +281,7 @@ call .migrate(value) to change it
     @property
     def value(self) -> Any:
         """The array to compute with; tracked while an engine differentiates."""
-        here = overlay.current()
+        here = current()
         return self.outside() if here is None else here.read(self)
 
     @value.setter
