@@ -55,6 +55,8 @@ class Box(Operators):
 
     def accept(self, array: Any) -> None:
         """Keep a first value, without a copy."""
+        if not is_numpy(array):
+            foreign().outside(array)  # which raises where an engine compiles: it has no numbers
         self.stored = array
         self.replaced()
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, cast
 
 import numpy as np
 
@@ -157,9 +158,9 @@ def accuracy(scores: Any, labels: Any) -> float:
     0.6666666666666666
     """
     if is_array(scores) or not callable(scores):
-        return float(np.mean(_right(scores, labels)))
-    pairs: Any = labels
-    right = [_right(scores(x), y) for x, y in pairs]
+        return float(np.mean(_right(cast(Any, scores), labels)))
+    model, pairs = cast(Callable[[Any], Any], scores), cast(Iterable[tuple[Any, Any]], labels)
+    right = [_right(model(x), y) for x, y in pairs]
     if not right:
         raise DataError("accuracy: the data are empty, or a generator that was used up before")
     return float(np.mean(np.concatenate(right)))
