@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -39,34 +38,41 @@ class TrackedNorm(Modal, ChannelNorm):
     def _boxes(self) -> list[Box]:
         return [*super()._boxes(), *(each for each in (self.mean, self.var) if each is not None)]
 
+    @property
+    def _by_batch(self) -> bool:
+        """Whether mean and variance are those of the input."""
+        return self.mean is None or self.acts
+
     def __call__(self, x: Any) -> Any:
         """The output, of the shape of the input; in training the running statistics change."""
-        own = self.mean is None or self.acts
         shape = self._shape_of(x)
-        axes = (*self.over, *range(2, len(shape)))
-        if own:
-            self._require_several(shape, axes)
         ops = namespace_of(x)
-        wide = widened(ops, x)
         by_channel = (1, shape[1], *[1] * (len(shape) - 2))
-        if own:
-            mean, centred, variance = moments(ops, wide, axes)
-            self._keep(ops, mean, variance, prod(shape[axis] for axis in axes))
-        else:
-            centred, variance = wide - along(self.mean, by_channel), along(self.var, by_channel)
+        centred, variance = self._moments(ops, widened(ops, x), shape, by_channel)
         return self._finished(ops, self._output(ops, centred, variance, by_channel), x)
 
-    def _admit(self, x: Any, shape: tuple[int, ...]) -> None:
-        if self.mean is None or self.acts:
-            self._require_several(shape, (*self.over, *range(2, len(shape))))
+    def _moments(self, ops: Namespace, x: Any, shape: Axes, by_channel: Axes) -> tuple[Any, Any]:
+        """x - mean, and the variance, of the input or of those before."""
+        if not self._by_batch:
+            return x - along(self.mean, by_channel), along(self.var, by_channel)
+        mean, centred, variance = moments(ops, x, self._axes(shape))
+        self._keep(ops, mean, variance, self._count(shape))
+        return centred, variance
 
-    def _require_several(self, shape: Sequence[int], axes: Axes) -> None:
+    def _axes(self, shape: Axes) -> Axes:
+        return (*self.over, *range(2, len(shape)))
+
+    def _count(self, shape: Axes) -> int:
+        """How many values a variance is that of."""
+        return prod(shape[axis] for axis in self._axes(shape))
+
+    def _admit(self, x: Any, shape: Axes) -> None:
         """Raise where the variance is that of fewer than two values."""
-        if prod(shape[axis] for axis in axes) < 2:
+        if self._by_batch and self._count(shape) < 2:
             per = "channel" if self.over else "channel of each example"
             raise DataError(
                 f"{self!r} needs more than one value for each {per} where it takes their "
-                f"variance, as in training; the input has shape {tuple(shape)}"
+                f"variance, as in training; the input has shape {shape}"
             )
 
     def _keep(self, ops: Namespace, mean: Any, variance: Any, count: int) -> None:

@@ -72,24 +72,26 @@ class ChannelNorm(Layer):
 
     def _shape_of(self, x: Any) -> tuple[int, ...]:
         """The shape of an input; raises `DataError` if it does not fit."""
-        shape: tuple[int, ...] = tuple(getattr(x, "shape", ()))
-        box: Box | None = next(iter(self._boxes()), None)
-        fits = box is not None and shape[1:2] == box.shape and x.dtype == box.dtype
+        given: Any = getattr(x, "shape", ())
+        shape: tuple[int, ...] = tuple(given)
+        boxes = self._boxes()
+        known = next((box for box in boxes if box.built), None)
+        fits = known is not None and shape[1:2] == known.shape and x.dtype == known.dtype
         if not fits or len(shape) < 2 + self.space:
-            self._fit(x, self._asked if box is None else box.shape[0])
+            self._require(x, self._asked if known is None else known.shape[0])
+        self._admit(x, shape)
+        for box in boxes:
+            if not box.built:
+                box.build((shape[1],))
         return shape
 
-    def _fit(self, x: Any, channels: int | None) -> None:
-        """Take the number of channels if none was given, and else say that it does not fit."""
+    def _require(self, x: Any, channels: int | None) -> None:
+        """Raise unless an input has so many channels, some for `None`."""
         shape = require_real(self, x)
         if len(shape) < 2 + self.space or not shape[1] or channels not in (None, shape[1]):
             space = ", space, ..." if self.space else ", *space"
             count = "some" if channels is None else channels
             raise unfit(self, f"an array (batch, channels{space}) with {count} channels", x)
-        self._admit(x, shape)
-        for box in self._boxes():
-            if not box.built:
-                box.build((shape[1],))
 
     def _admit(self, x: Any, shape: tuple[int, ...]) -> None:
         """Raise for what else does not fit, before anything is drawn."""

@@ -56,21 +56,23 @@ class LastAxesNorm(Layer):
 
     def _axes_of(self, x: Any) -> Axes:
         """The axes of an input to normalise over; raises `DataError` if it does not fit."""
-        weight, count = self.weight, len(self._sizes)
-        last = getattr(x, "shape", ())[-count:]
-        if weight is None or last != weight.shape or x.dtype != weight.dtype:
-            self._fit(x, self._sizes if weight is None else weight.shape)
-        return tuple(range(-count, 0))
+        boxes = [box for box in (self.weight, self.bias) if box is not None]
+        known = next((box for box in boxes if box.built), None)
+        wanted = self._sizes if known is None else known.shape
+        last: tuple[int, ...] = tuple(getattr(x, "shape", ())[-len(wanted) :])
+        if known is None or last != wanted or x.dtype != known.dtype:
+            self._require(x, last, wanted)
+        for box in boxes:
+            if not box.built:
+                box.build(last)
+        return tuple(range(-len(wanted), 0))
 
-    def _fit(self, x: Any, wanted: Sizes) -> None:
-        """Take the size of the last axis if none was given, and else say that it does not fit."""
-        last = require_real(self, x)[-len(wanted) :]
+    def _require(self, x: Any, last: tuple[int, ...], wanted: Sizes) -> None:
+        """Raise unless the last axes have these sizes, or one of any size for `None`."""
+        require_real(self, x)
         if last != wanted and (wanted != (None,) or last in ((), (0,))):
             what = "last axis is not empty" if wanted == (None,) else f"last axes have {wanted}"
             raise unfit(self, f"an array whose {what}", x)
-        for box in (self.weight, self.bias):
-            if box is not None and not box.built:
-                box.build(last)
 
     def _output(self, ops: Namespace, centred: Any, variance: Any, eps: float, x: Any) -> Any:
         weight, bias = (None if box is None else box.value for box in (self.weight, self.bias))

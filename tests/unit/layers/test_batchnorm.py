@@ -196,6 +196,42 @@ def test_the_first_step_takes_the_channels_and_counts_once(engine):
     assert_same_statistics(model[0], wanted)
 
 
+@pytest.mark.parametrize("engine", ["tape", "functional", "torch", "autograd", "jax"])
+def test_the_channels_may_be_taken_inside_a_differentiation_for_the_input(engine):
+    layer, asarray = BatchNorm(**DOUBLE), optshare.registry.load(engine).ops.asarray
+    optshare.to(layer, engine)
+    with optshare.use(engine):
+        optshare.gradient(lambda x: optshare.ops.sum(layer(x) ** 3), asarray(drawn(5, 3)))
+    wanted = torch.nn.BatchNorm1d(3).double()
+    wanted(torch.tensor(drawn(5, 3)))
+    assert_same_statistics(layer, wanted)
+    assert layer.weight.shape == (3,)
+
+
+@pytest.mark.parametrize("name", ["weight", "bias", "mean"])
+def test_a_value_given_before_the_first_input_tells_the_channels_too(name, backend):
+    layer = BatchNorm(**DOUBLE)
+    getattr(layer, name).value = np.array([1.0, 2.0, 3.0])
+    with pytest.raises(DataError, match="with 3 channels"):
+        layer(np.ones((4, 2)))
+    assert layer(np.ones((4, 3))).shape == (4, 3)
+    assert [box.shape for box in (*params(layer), *buffers(layer))] == [(3,)] * 4
+    assert getattr(layer, name).value.tolist() == [1.0, 2.0, 3.0]
+
+
+def test_no_gradient_flows_through_the_running_statistics(backend):
+    layer, x = BatchNorm(momentum=0.5, **DOUBLE), drawn(4, 3)
+
+    def loss(x, y):
+        layer(x)
+        with optshare.testmode(layer):
+            return layer(y).sum()
+
+    g = optshare.gradient(loss, x, drawn(2, 3))
+    assert g[0] is None or not np.any(g[0])
+    assert np.all(g[1] != 0)
+
+
 def test_single_precision_stays(backend):
     layer, x = BatchNorm(3), np.ones((4, 3), np.float32)
     seen = []

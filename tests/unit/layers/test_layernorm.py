@@ -127,6 +127,16 @@ def test_sizes_come_with_the_first_step_and_single_precision_stays(layer, backen
     assert np.any(layer.weight.value != 1)
 
 
+@pytest.mark.parametrize("name", ["weight", "bias"])
+def test_a_value_given_before_the_first_input_tells_the_size_too(name, backend):
+    layer = LayerNorm(**DOUBLE)
+    getattr(layer, name).value = [1.0, 2.0, 3.0]
+    with pytest.raises(DataError, match=r"last axes have \(3,\)"):
+        layer(np.ones((4, 2)))
+    assert layer(np.ones((4, 3))).shape == (4, 3)
+    assert layer.weight.shape == layer.bias.shape == (3,)
+
+
 def test_the_activation_comes_last(backend):
     x = np.array([[-1.0, 1.0]])
     for layer in LayerNorm(optshare.relu), RMSNorm(2, optshare.relu), GroupNorm(1, optshare.relu):
