@@ -158,7 +158,8 @@ def accuracy(scores: Any, labels: Any) -> float:
     0.6666666666666666
     """
     if is_array(scores) or not callable(scores):
-        return float(np.mean(_right(cast(Any, scores), labels)))
+        found: Any = _right(scores, labels)
+        return float(np.mean(found))
     model, pairs = cast(Callable[[Any], Any], scores), cast(Iterable[tuple[Any, Any]], labels)
     right = [_right(model(x), y) for x, y in pairs]
     if not right:
