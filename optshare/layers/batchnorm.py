@@ -106,8 +106,8 @@ class BatchNorm(TrackedNorm):
             (at first 1); without them prediction uses those of its batch too.
         dtype: of parameters and statistics.
 
-    Shapes: (batch, channels, *space) or (batch, features) to the same. FLOPs: for each element
-    5 in training, 2 in prediction, and 1 more if affine.
+    Shapes: (batch, channels, *space) or (batch, features) to the same. FLOPs, in
+    prediction: 2 for each element, 3 if affine, and 3 or 4 for each channel.
 
     Raises:
         DataError: when called, the input has another number of channels, or integers; or the
@@ -157,7 +157,8 @@ class InstanceNorm(TrackedNorm):
             towards the mean over the batch of what its examples have.
         dtype: of parameters and statistics.
 
-    Shapes: (batch, channels, *space) to the same. FLOPs: 5 for each element, 6 if affine.
+    Shapes: (batch, channels, *space) to the same. FLOPs: 5 for each element, 6 if affine, and
+    5 for each channel of an example, 6 if affine.
 
     Raises:
         DataError: when called, the input has another number of channels, or integers, or one

@@ -120,7 +120,8 @@ class GroupNorm(ChannelNorm):
         affine: whether each channel has a weight (at first 1) and a bias (at first 0).
         dtype: of the parameters.
 
-    Shapes: (batch, channels, *space) to the same. FLOPs: 5 for each element, 6 if affine.
+    Shapes: (batch, channels, *space) to the same. FLOPs: 5 for each element, 6 if affine, and
+    for each example 5 for each group, and 1 for each channel if affine.
 
     Raises:
         DataError: the groups do not divide the channels; when called, the input has another

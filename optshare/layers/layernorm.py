@@ -94,7 +94,8 @@ class LayerNorm(LastAxesNorm):
             of these axes.
         dtype: of the parameters.
 
-    Shapes: (..., *sizes) to the same. FLOPs: 5 for each element, 7 if affine.
+    Shapes: (..., *sizes) to the same. FLOPs: 5 for each element, 7 if affine, and
+    5 for each mean.
 
     Raises:
         DataError: when called, the last axes have other sizes, or integers.
@@ -139,7 +140,8 @@ class RMSNorm(LastAxesNorm):
         affine: whether there is a weight (at first 1) for each element of these axes.
         dtype: of the weight.
 
-    Shapes: (..., *sizes) to the same. FLOPs: 3 for each element, 4 if affine.
+    Shapes: (..., *sizes) to the same. FLOPs: 3 for each element, 4 if affine, and
+    4 for each mean.
 
     Raises:
         DataError: when called, the last axes have other sizes, or integers.
