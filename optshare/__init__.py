@@ -17,29 +17,42 @@ from optshare.detached import detach
 from optshare.differentiate import gradient, record, value_and_gradient
 from optshare.dispatch import namespace_of, ops
 from optshare.errors import OptshareError
-from optshare.faces import SGD, Adam, AdamW
+from optshare.faces import SGD, Adam, AdamW, optimizers, update
 from optshare.foreign import ask as _ask
 from optshare.freezing import freeze, frozen, thaw
 from optshare.gradients import Gradients
 from optshare.initializers import seed
 from optshare.layers import (
+    GRU,
+    LSTM,
+    RNN,
     Activation,
+    AdaptiveMaxPool,
+    AdaptiveMeanPool,
     BatchNorm,
     Bilinear,
     Chain,
+    Conv,
+    ConvTranspose,
     Dense,
+    DepthwiseConv,
     Dropout,
     Embedding,
     Flatten,
+    GlobalMaxPool,
+    GlobalMeanPool,
     GroupNorm,
     InstanceNorm,
     Layer,
     LayerNorm,
     LearnedEncoding,
     Maxout,
+    MaxPool,
+    MeanPool,
     Model,
     MultiHeadAttention,
     Parallel,
+    Reshape,
     RMSNorm,
     RotaryEncoding,
     SinusoidalEncoding,
@@ -106,8 +119,10 @@ from optshare.tree import buffers, params
 if _TYPE_CHECKING:
     from optshare.idx import mnist, read_idx, write_idx
     from optshare.overview.summary import flops, nparams, summary
+    from optshare.saving import load_state_dict, state_dict
     from optshare.sizes import build, outdims, outputsize, weights
     from optshare.verification import gradcheck
+    from optshare.weight_files import load_weights, save_weights
 
 __version__ = "0.1.0"
 
@@ -119,29 +134,43 @@ __getattr__ = _lazy_exports(
         "overview.summary": ("flops", "nparams", "summary"),
         "sizes": ("build", "outdims", "outputsize", "weights"),
         "verification": ("gradcheck",),
+        "weight_files": ("load_weights", "save_weights"),
+        "saving": ("load_state_dict", "state_dict"),
     },
 )
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "SGD",
     "Activation",
     "Adam",
     "AdamW",
+    "AdaptiveMaxPool",
+    "AdaptiveMeanPool",
     "BatchNorm",
     "Bilinear",
     "Buffer",
     "Chain",
+    "Conv",
+    "ConvTranspose",
     "Dense",
+    "DepthwiseConv",
     "Dropout",
     "Embedding",
     "Flatten",
+    "GlobalMaxPool",
+    "GlobalMeanPool",
     "Gradients",
     "GroupNorm",
     "InstanceNorm",
     "Layer",
     "LayerNorm",
     "LearnedEncoding",
+    "MaxPool",
     "Maxout",
+    "MeanPool",
     "Model",
     "MultiHeadAttention",
     "Optimizer",
@@ -149,6 +178,7 @@ __all__ = [
     "Parallel",
     "Parameter",
     "RMSNorm",
+    "Reshape",
     "RotaryEncoding",
     "Rule",
     "SinusoidalEncoding",
@@ -185,6 +215,8 @@ __all__ = [
     "kldivergence",
     "label_smoothing",
     "leaky_relu",
+    "load_state_dict",
+    "load_weights",
     "log_softmax",
     "logsigmoid",
     "mae",
@@ -198,6 +230,7 @@ __all__ = [
     "nparams",
     "operator",
     "ops",
+    "optimizers",
     "outdims",
     "outputsize",
     "pairwise_distance",
@@ -209,6 +242,7 @@ __all__ = [
     "recording",
     "relu",
     "relu6",
+    "save_weights",
     "seed",
     "selu",
     "sigmoid",
@@ -217,6 +251,7 @@ __all__ = [
     "softplus",
     "softsign",
     "squared_hinge",
+    "state_dict",
     "summary",
     "tanh",
     "tanhshrink",
@@ -225,6 +260,7 @@ __all__ = [
     "to",
     "trainmode",
     "tversky",
+    "update",
     "use",
     "value_and_gradient",
     "weights",

@@ -111,6 +111,10 @@ class NoDerivativeError(DifferentiationError, NotImplementedError):
     """A function without a derivative rule was applied to a tracked value."""
 
 
+class InitializerError(OptshareError, ValueError):
+    """An initialiser is unknown, or does not go with the array that it is to fill."""
+
+
 class LabelError(OptshareError, ValueError):
     """A class label is not an integer between 0 and the number of classes."""
 

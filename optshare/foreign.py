@@ -12,6 +12,10 @@ class Foreign(Protocol):
         """Pairs (path, box) of a framework's own model; `None` for anything else."""
         ...
 
+    def buffers(self, thing: Any) -> list[tuple[str, Any]]:
+        """Pairs (path, box) of what a framework's own model holds beside its parameters."""
+        ...
+
     def rebuilt(self, thing: Any, values: dict[str, Any], *, keep: bool = True) -> Any:
         """A framework's own immutable model with other arrays at some paths.
 

@@ -17,8 +17,13 @@ class Natives:
 
     def pairs(self, thing: Any) -> list[tuple[str, Any]] | None:
         """Pairs (path, box) of a framework's own model; `None` for anything else."""
-        names = registry.native_claimants(_kind(thing))
+        names = registry.native_claimants(thing.__class__)
         return registry.load(names[0]).params(thing) if names else None
+
+    def buffers(self, thing: Any) -> list[tuple[str, Any]]:
+        """Pairs (path, box) of what a framework's own model holds beside its parameters."""
+        backend: Any = registry.load(registry.native_claimants(_kind(thing))[0])
+        return backend.buffers(thing) if hasattr(backend, "buffers") else []
 
     def rebuilt(self, thing: Any, values: dict[str, Any], *, keep: bool = True) -> Any:
         """A framework's own immutable model with other arrays at some paths."""

@@ -8,7 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from optshare.extend import BaseBackend, HeldSlot, Namespace, Pullback, is_floating
+from optshare.extend import (
+    BaseBackend,
+    Buffer,
+    HeldSlot,
+    Namespace,
+    Pullback,
+    is_array,
+    is_floating,
+)
 from optshare_jax import differentiation, functions, modules
 from optshare_jax.compiling import Compiling
 from optshare_jax.differentiation import Reading
@@ -31,6 +39,14 @@ class JaxBackend(BaseBackend):
         if pairs is None and _is_registered(model):
             pairs = [(path, HeldSlot(leaf)) for path, leaf in _leaves(model) if is_floating(leaf)]
         return super().params(model) if pairs is None else pairs
+
+    def buffers(self, model: Any) -> list[tuple[str, Any]]:
+        """What a Flax or Equinox module holds beside its parameters."""
+        if modules.is_module(model):
+            return modules.buffers_of(model)
+        pairs = _leaves(model) if _is_registered(model) else []
+        others = [(path, leaf) for path, leaf in pairs if is_array(leaf) and not is_floating(leaf)]
+        return [(path, Buffer(leaf)) for path, leaf in others]
 
     def rebuilt(self, tree: Any, values: dict[str, Any], *, keep: bool = True) -> Any:
         """The module with other arrays at some paths."""

@@ -110,6 +110,16 @@ def pairs_of(model: Any) -> list[tuple[str, Any]] | None:
     return pairs
 
 
+def buffers_of(module: Any) -> list[tuple[str, Any]]:
+    """The other Variables of a module, by path; streams of random numbers are left out."""
+    nnx = _nnx()
+    return [
+        (_joined(path), VariableBuffer(each))
+        for path, each in _variables(module)
+        if not isinstance(each, nnx.Param | nnx.RngState) and is_array(each.get_value())
+    ]
+
+
 def is_loaded() -> bool:
     """Whether there can be any module of Flax: the user has imported it."""
     return _nnx() is not None

@@ -15,6 +15,7 @@ from optshare.extend import (
     CapabilityError,
     Namespace,
     Overlay,
+    ParameterError,
     Pullback,
     Suspended,
     UnreachedParametersError,
@@ -22,7 +23,7 @@ from optshare.extend import (
     require_scalar,
 )
 from optshare_torch import functions
-from optshare_torch.native import TensorParameter, box_of
+from optshare_torch.native import TensorBuffer, TensorParameter, box_of
 
 HOST_DTYPES = (torch.float16, torch.float32, torch.float64)
 """What NumPy computes with; bfloat16 takes the functions of PyTorch."""
@@ -42,6 +43,21 @@ class TorchBackend(BaseBackend):
             named = _unwrapped(model).named_parameters(remove_duplicate=False)
             return [(path, box_of(tensor)) for path, tensor in named if _is_trainable(tensor)]
         return super().params(model)
+
+    def buffers(self, model: Any) -> list[tuple[str, Any]]:
+        """What a module's `state_dict` has beside its parameters."""
+        if not isinstance(model, torch.nn.Module):
+            return []
+        held = _unwrapped(model).state_dict(keep_vars=True)
+        boxes: dict[int, TensorBuffer] = {}
+        others = [(path, each) for path, each in held.items() if not _is_parameter(each)]
+        for path, each in others:
+            if not isinstance(each, torch.Tensor):
+                raise ParameterError(
+                    f"{path!r} of a {type(model).__name__} is a {type(each).__name__}, no tensor; "
+                    f"save such a module by torch.save(module.state_dict(), file)"
+                )
+        return [(path, boxes.setdefault(id(each), TensorBuffer(each))) for path, each in others]
 
     def gradient(
         self, fn: Callable[..., Any], keys: Sequence[Any], *args: Any
@@ -195,6 +211,10 @@ def _unwrapped(module: Any) -> torch.nn.Module:
 def _is_trainable(tensor: torch.Tensor) -> bool:
     """Not the frozen integers of a quantised layer."""
     return tensor.requires_grad or tensor.is_floating_point() or tensor.is_complex()
+
+
+def _is_parameter(thing: Any) -> bool:
+    return isinstance(thing, torch.nn.Parameter) and _is_trainable(thing)
 
 
 def _is_tracked(value: Any) -> bool:

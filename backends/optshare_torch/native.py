@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from optshare.extend import Boxes, NativeParameter, ParameterError
+from optshare.extend import Boxes, Buffer, NativeParameter, ParameterError
 
 
 class TensorParameter(NativeParameter):
@@ -53,6 +53,27 @@ class TensorParameter(NativeParameter):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return box_of, (self.stored,)
+
+
+class TensorBuffer(Buffer):
+    """The box of a tensor that a module holds beside its parameters: a running mean, a count."""
+
+    __slots__ = ("native",)
+
+    def __init__(self, tensor: torch.Tensor) -> None:
+        self.native = tensor
+        self.recipe = None
+        self.version = 0
+
+    @property
+    def stored(self) -> Any:
+        """The tensor."""
+        return self.native
+
+    @stored.setter
+    def stored(self, array: Any) -> None:
+        with torch.no_grad():
+            self.native.copy_(array)
 
 
 _boxes = Boxes(TensorParameter)

@@ -12,7 +12,19 @@ from optshare.parameter import Box, Parameter
 from optshare.tree import parts
 
 
-class Layer:
+class Guarded:
+    """Guards the identity of the Parameters that are its attributes."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(getattr(self, name, None), Parameter) and not isinstance(value, Parameter):
+            raise InPlaceError(
+                f"{type(self).__name__}.{name} is a Parameter; assigning an array would lose "
+                f"its identity and state. Write layer.{name}.value = ..."
+            )
+        super().__setattr__(name, value)
+
+
+class Layer(Guarded):
     """A callable with parameters, which guards their identity.
 
     Layers are equal if they are of one class and made with equal options; what
@@ -29,14 +41,6 @@ class Layer:
     optshare.errors.InPlaceError: Dense.weight is a Parameter; assigning an array would lose \
 its identity and state. Write layer.weight.value = ...
     """
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(getattr(self, name, None), Parameter) and not isinstance(value, Parameter):
-            raise InPlaceError(
-                f"{type(self).__name__}.{name} is a Parameter; assigning an array would lose "
-                f"its identity and state. Write layer.{name}.value = ..."
-            )
-        super().__setattr__(name, value)
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """The output for an input; some layers take several."""

@@ -24,7 +24,7 @@ class Bilinear(Layer):
         sizes: those of the last axes of the inputs, which may be left out, and of the output.
         activation: a function of an array; none by default.
         bias: whether to add one; it begins at 0.
-        init: `init(shape, dtype, rng)` draws the weight, of shape (out, in1, in2).
+        init: `init(shape, dtype, rng)`, or a name, draws the weight, of shape (out, in1, in2).
         dtype: of the parameters.
         rng: where to draw from; by default what `optshare.seed` started.
 

@@ -27,7 +27,7 @@ class Dense(Layer):
         bias: whether to add one; it begins at 0.
         tie: a layer whose weight this one uses too, transposed: an Embedding, or
             the Dense that this one undoes. It tells the sizes.
-        init: `init(shape, dtype, rng)` draws the weight, of shape (in, out).
+        init: `init(shape, dtype, rng)`, or a name, draws the weight, of shape (in, out).
         dtype: of the parameters.
         rng: where to draw from; by default what `optshare.seed` started.
 

@@ -59,7 +59,7 @@ class LearnedEncoding(Layer):
 
     Args:
         sizes: the longest sequence, and the size of the last axis, which may be left out.
-        init: `init(shape, dtype, rng)` draws the weight, of shape (length, features).
+        init: `init(shape, dtype, rng)`, or a name, draws the weight, of shape (length, features).
         dtype: of the weight.
         rng: where to draw from; by default what `optshare.seed` started.
 

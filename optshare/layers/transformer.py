@@ -41,14 +41,15 @@ class TransformerBlock(Container):
             what the activation gives, and in what both parts add.
         causal: whether a position attends to none after it.
         rotary: whether a `RotaryEncoding` turns the queries and keys of each head.
-        init: `init(shape, dtype, rng)` draws each weight.
+        init: `init(shape, dtype, rng)`, or a name, draws each weight.
         dtype: of the parameters.
         rng: where to draw from; by default what `optshare.seed` started.
 
     The parts are `attention_norm`, `attention`, `feedforward_norm`, `expand` and `contract`.
 
     Shapes: (batch, time, features) to the same; `mask` as in `MultiHeadAttention`.
-    FLOPs: those of attention, and 4 features hidden for each position.
+    FLOPs: those of attention, of two LayerNorms, and for each position 4 features hidden
+    + hidden + features for the layers, hidden for the activation, 2 features for the sums.
 
     Raises:
         DataError: heads do not divide the features, or the input does not fit.

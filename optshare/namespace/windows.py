@@ -47,8 +47,8 @@ class Windows(NamedTuple):
     @property
     def inside(self) -> tuple[slice, ...]:
         """Where the array lies within its padding."""
-        pairs = zip(self.space, self.padding, strict=True)
-        return tuple(slice(before, before + n) for n, (before, _) in pairs)
+        axes = zip(self.space, self.padding, strict=True)
+        return tuple(slice(before, before + n) for n, (before, _) in axes)
 
     @property
     def reach(self) -> Sizes:
@@ -144,16 +144,8 @@ def conv_transpose_windows(
         per_axis(name, "stride", stride, axes, 1),
         per_axis(name, "dilation", dilation, axes, 1),
     )
-    pads, more = (
-        _pairs(name, padding, axes),
-        per_axis(name, "output_padding", output_padding, axes, 0),
-    )
-    for extra, step, hole in zip(more, steps, holes, strict=True):
-        if extra >= max(step, hole):
-            raise DataError(
-                f"{name}: output_padding={output_padding!r} must be less than "
-                f"stride={stride!r} or dilation={dilation!r} on each axis"
-            )
+    pads = pairs(name, padding, axes)
+    more = extras(name, output_padding, steps, holes)
     space = tuple(
         (n - 1) * step + hole * (size - 1) + 1 + extra - sum(pad)
         for n, size, step, hole, extra, pad in zip(
@@ -184,12 +176,46 @@ def pool_windows(name: str, x: Sizes, window: Any, stride: Any, padding: Any) ->
         )
     size = per_axis(name, "window", window, len(x) - 2, 1)
     placed = _placed(name, x[2:], size, size if stride is None else stride, padding, 1)
-    if any(2 * most > n for n, pair in zip(size, placed.padding, strict=True) for most in pair):
-        raise DataError(
-            f"{name}: padding={padding!r} is more than half of window={window!r}, so a window "
-            f"could lie outside of x, whose shape is {x}"
-        )
+    require_meeting(name, window, padding, len(x) - 2)
     return placed
+
+
+def require_meeting(function: str, window: Any, padding: Any, axes: int) -> None:
+    """Raise `DataError` where a window could lie in the padding alone.
+
+    >>> require_meeting("max_pool", 3, 1, 2)
+    """
+    sizes = per_axis(function, "window", window, axes, 1)
+    each = zip(sizes, pairs(function, padding, axes), strict=True)
+    if any(2 * most > size for size, pair in each for most in pair):
+        raise DataError(
+            f"{function}: padding={padding!r} is more than half of window={window!r}, so a window "
+            f"could lie outside of the array"
+        )
+
+
+def extras(function: str, output_padding: Any, steps: Sizes, holes: Sizes) -> Sizes:
+    """What a transposed convolution adds after each axis of its answer.
+
+    Raises:
+        DataError: it is as large as the stride and the dilation.
+
+    >>> extras("conv_transpose", 1, (2, 3), (1, 1))
+    (1, 1)
+    """
+    more = per_axis(function, "output_padding", output_padding, len(steps), 0)
+    for extra, step, hole in zip(more, steps, holes, strict=True):
+        if extra >= max(step, hole):
+            raise DataError(
+                f"{function}: output_padding={output_padding!r} must be less than "
+                f"stride={_short(steps)} or dilation={_short(holes)} on each axis"
+            )
+    return more
+
+
+def _short(sizes: Sizes) -> str:
+    """Sizes as one number, where all are equal."""
+    return repr(sizes[0] if len(set(sizes)) == 1 else sizes)
 
 
 def per_axis(function: str, name: str, value: Any, axes: int, least: int) -> Sizes:
@@ -215,14 +241,18 @@ def _whole(value: Any, least: int) -> bool:
     return isinstance(value, kinds) and not isinstance(value, bool) and int(value) >= least
 
 
-def _pairs(function: str, padding: Any, axes: int) -> Pairs:
-    """What is added before and after each axis."""
+def pairs(function: str, padding: Any, axes: int) -> Pairs:
+    """What is added before and after each axis.
+
+    >>> pairs("conv", (1, (0, 2)), 2)
+    ((1, 1), (0, 2))
+    """
     given = tuple(padding) if is_sequence(padding) else (padding,) * axes
-    pairs = [tuple(each) if is_sequence(each) else (each, each) for each in given]
-    if len(pairs) == axes and all(
-        len(pair) == 2 and all(_whole(each, 0) for each in pair) for pair in pairs
+    both = [tuple(each) if is_sequence(each) else (each, each) for each in given]
+    if len(both) == axes and all(
+        len(pair) == 2 and all(_whole(each, 0) for each in pair) for pair in both
     ):
-        return tuple((int(before), int(after)) for before, after in pairs)
+        return tuple((int(before), int(after)) for before, after in both)
     raise DataError(
         f"{function}: padding={padding!r} must be a whole number, at least 0, or {axes} of them, "
         f"one for each spatial axis; each may be a pair (before, after)"
@@ -235,7 +265,7 @@ def _placed(
     axes = len(space)
     steps = per_axis(function, "stride", stride, axes, 1)
     holes = per_axis(function, "dilation", dilation, axes, 1)
-    pads = _pairs(function, padding, axes)
+    pads = pairs(function, padding, axes)
     counts = tuple(
         (n + sum(pad) - hole * (size - 1) - 1) // step + 1
         for n, size, step, hole, pad in zip(space, window, steps, holes, pads, strict=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from optshare.errors import DataError
+from optshare.errors import DataError, NoNumbersError
 from optshare.narrowing import is_sequence
 from optshare.parameter import is_array
 from optshare.shapes.array import Shaped
@@ -19,15 +19,17 @@ from optshare.shapes.untyped import np, op
 
 # fmt: off
 NAMES = (
-    "abs", "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "ceil", "clip",
-    "cos", "cosh", "divide", "equal", "exp", "expm1", "floor", "greater", "greater_equal",
-    "hypot", "isfinite", "isinf", "isnan", "less", "less_equal", "log", "log10", "log1p",
-    "log2", "logaddexp", "logical_and", "logical_not", "logical_or", "maximum", "minimum",
-    "multiply", "negative", "not_equal", "positive", "pow", "reciprocal", "round", "sign",
-    "sin", "sinh", "sqrt", "square", "subtract", "tan", "tanh", "trunc", "where",
+    "abs", "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "bitwise_and",
+    "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor",
+    "ceil", "copysign", "cos", "cosh", "divide", "equal", "exp", "expm1", "floor",
+    "floor_divide", "greater", "greater_equal", "hypot", "isfinite", "isinf", "isnan", "less",
+    "less_equal", "log", "log10", "log1p", "log2", "logaddexp", "logical_and", "logical_not",
+    "logical_or", "logical_xor", "maximum", "minimum", "multiply", "negative", "nextafter",
+    "not_equal", "positive", "pow", "reciprocal", "remainder", "round", "sign", "signbit",
+    "sin", "sinh", "sqrt", "square", "subtract", "tan", "tanh", "trunc",
 )
 # fmt: on
-"""Those of `ops` that NumPy calls so, too."""
+"""Those of the protocol, and more of the Array API standard, that NumPy calls so, too."""
 
 FURTHER = np.around, np.nan_to_num, np.sinc, np.angle, np.isclose
 """Those of NumPy's own that are no universal functions."""
@@ -101,9 +103,50 @@ def astype(x: Any, dtype: Any, *, copy: bool = True) -> Any:
     return Shaped(shaped(x).shape, dtype_of(dtype))
 
 
+def _held(x: Any, min: Any, max: Any) -> Any:
+    x = x if min is None else np.maximum(x, min)
+    return x if max is None else np.minimum(x, max)
+
+
+_clip = elementwise(_held)
+
+
+@stands_for(name="clip")
+def clip(x: Any, min: Any = None, max: Any = None) -> Any:
+    """The array held between two bounds."""
+    return _clip(x, min, max)
+
+
+@stands_for(np.clip)
+def _numpy_clip(
+    a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None
+) -> Any:
+    return clip(a, a_min if min is None else min, a_max if max is None else max)
+
+
+@stands_for(np.conj, name="conj")
+def conj(x: Any) -> Shaped:
+    """The complex conjugate; a real array is its own."""
+    return shaped(x)
+
+
+_where = elementwise(np.where)
+
+
+@stands_for(np.where, name="where")
+def where(condition: Any, *choices: Any) -> Any:
+    """The first choice where the condition holds, the second elsewhere."""
+    if len(choices) != 2:
+        raise NoNumbersError(
+            "where(condition) gives as many places as there are truths, and here are no numbers; "
+            "write where(condition, x, y), or call the model on real data instead"
+        )
+    return _where(condition, *choices)
+
+
 for name in NAMES:
     stands_for(getattr(np, name), name=name)(elementwise(getattr(np, name)))
-for each in ("real", "imag", "conj"):
+for each in ("real", "imag"):
     stands_for(getattr(np, each), name=each)(elementwise(getattr(np, each), cost=0))
 for further in FURTHER:
     stands_for(further)(elementwise(further))

@@ -1,4 +1,4 @@
-"""Level 5: layers and losses, written once, on this backend's arrays."""
+"""Level 5: layers and activations, written once, on this backend's arrays."""
 
 # Lambdas that a check differentiates are not annotated, as those of users are not.
 # pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false
@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from optshare import layers, losses
+from optshare import layers
 from optshare.initializers import seed
 from optshare.moving import to
 from optshare.namespace.fallbacks import host_bernoulli
 from optshare.optimizer import Optimizer
 from optshare.rules import SGD
 from optshare.testing.check import check, require_close
+from optshare.testing.formulas import log_softmax
 from optshare.testing.subject import Subject
 from optshare.tree import params
 
@@ -75,36 +76,14 @@ def _dropout(subject: Subject) -> None:
         require_close(float(loss), (mask * np.arange(6.0)).sum(), f"the mask of call {call}")
 
 
-def _log_softmax(scores: Any) -> Any:
-    shifted = scores - scores.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-
-
-@check("loss.nll", 5, "`nll(scores, labels)` applies log-softmax.")
-def _nll(subject: Subject) -> None:
-    scores, labels = np.random.default_rng(4).normal(size=(4, 3)), np.array([0, 2, 1, 1])
-    found = subject.gradients(lambda s: losses.nll(s, subject.array(labels)), scores)
-    logs, hot = _log_softmax(scores), np.eye(3)[labels]
-    require_close(found[0], -(logs * hot).sum(axis=-1).mean(), "the loss")
-    require_close(found[1], (np.exp(logs) - hot) / 4, "its gradient")
-
-
-@check("loss.mse", 5, "`mse` is the mean of the squared differences.")
-def _mse(subject: Subject) -> None:
-    x, y = np.random.default_rng(5).normal(size=(2, 4, 3))
-    found = subject.gradients(lambda p: losses.mse(p, subject.array(y)), x)
-    require_close(found[0], ((x - y) ** 2).mean(), "the loss")
-    require_close(found[1], 2 * (x - y) / x.size, "its gradient")
-
-
 FORMULAS: dict[str, Callable[[Any], Any]] = {
     "relu": lambda x: np.maximum(x, 0),
     "tanh": np.tanh,
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "silu": lambda x: x / (1 + np.exp(-x)),
     "softplus": lambda x: np.log1p(np.exp(x)),
-    "softmax": lambda x: np.exp(_log_softmax(x)),
-    "log_softmax": _log_softmax,
+    "softmax": lambda x: np.exp(log_softmax(x)),
+    "log_softmax": log_softmax,
 }
 
 

@@ -15,12 +15,14 @@ from optshare.testing import (
     conventions,
     gradients,
     identity,
+    losses,
     manifest,
     models,
     robustness,
     saving,
     trajectories,
     updates,
+    weights,
 )
 from optshare.testing.check import CHECKS, Check
 from optshare.testing.manifest import unknown_expectations
@@ -37,6 +39,8 @@ MODULES = (
     updates,
     trajectories,
     models,
+    weights,
+    losses,
     saving,
     robustness,
 )

@@ -1,6 +1,7 @@
 """`ops.nn.lstm` and `ops.nn.gru`, on both engines, against PyTorch."""
 
 import tracemalloc
+from typing import ClassVar
 
 import autograd.numpy as anp
 import numpy as np
@@ -360,3 +361,18 @@ def test_a_cell_written_with_scan_is_that_of_a_loop(derivatives):
         return anp.stack(hs)
 
     derivatives.agree(ours, theirs, x, w)
+
+
+def test_the_entries_of_a_loop_are_taken_from_few_so_that_their_gradients_are_small():
+    class Watched(np.ndarray):
+        taken: ClassVar[list[int]] = []
+
+        def __getitem__(self, place):
+            self.taken.append(len(self))
+            return super().__getitem__(place)
+
+    x = np.arange(1000.0).view(Watched)
+    carry, outputs = complete(np).scan(lambda c, a: (c + a, a), 0.0, x)
+    assert outputs.tolist() == list(range(1000))
+    assert carry == 499500
+    assert sum(Watched.taken) < 32 * 1000  # of the whole: 1000 * 1000

@@ -1,8 +1,7 @@
 import numpy as np
-import pytest
 
 import optshare
-from optshare.initializers import generator, glorot_uniform, zeros
+from optshare.initializers import generator, zeros
 
 
 def weights(model):
@@ -45,22 +44,6 @@ def test_single_precision_has_the_rounded_numbers_of_double_precision():
     double = build(rng=np.random.default_rng(1), dtype=np.float64)
     for p, q in zip(optshare.params(single), optshare.params(double), strict=True):
         np.testing.assert_array_equal(p.value, q.value.astype(np.float32), strict=True)
-
-
-@pytest.mark.parametrize("shape", [(100, 50), (1, 5999)])
-def test_glorot_uniform_has_its_bounds_and_its_variance(shape):
-    drawn = glorot_uniform(shape, np.float64, np.random.default_rng(0))
-    limit = np.sqrt(6 / sum(shape))
-    assert np.abs(drawn).max() <= limit
-    assert np.abs(drawn).max() > 0.99 * limit
-    # the variance of n uniform draws has the relative standard deviation sqrt(0.8 / n)
-    assert abs(drawn.var() * 3 / limit**2 - 1) < 5 * np.sqrt(0.8 / drawn.size)
-
-
-def test_zeros_are_zeros_of_the_dtype():
-    drawn = zeros((2, 3), np.float16, np.random.default_rng(0))
-    assert drawn.dtype == np.float16
-    assert drawn.tolist() == [[0.0] * 3] * 2
 
 
 def test_a_layer_takes_another_initializer():
