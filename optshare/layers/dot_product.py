@@ -71,7 +71,7 @@ def attention(
         weights = ops.nn.softmax(scores, axis=-1)
     else:
         weights = ops.nn.softmax(ops.where(allowed, scores, _lowest(scores)), axis=-1)
-        weights = ops.where(allowed, weights, 0.0)
+        weights = weights * ops.astype(allowed, weights.dtype)
     return (weights if dropout is None else dropout(weights)) @ value
 
 
