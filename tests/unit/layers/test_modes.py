@@ -156,6 +156,30 @@ def test_a_compiled_step_is_made_once_for_each_mode():
     assert len(calls) == made
 
 
+def inside_functional_call(model, x):
+    return ops.mean(optshare.functional_call(model, {}, x) ** 2)
+
+
+def inside_an_inner_gradient(model, x):
+    g = optshare.gradient(lambda x: ops.mean(model(x) ** 2), x)[0]
+    return ops.sum(g**2) + ops.mean(model[-1](x) ** 2)
+
+
+@pytest.mark.parametrize("inner", [inside_functional_call, inside_an_inner_gradient])
+def test_a_compiled_step_knows_a_mode_that_is_asked_for_further_inside(inner):
+    model, x = model_on("jax", BatchNorm(3, **DOUBLE)), arrays("jax", 5, 3)
+    opt, other = optshare.SGD(model, lr=0.0), optshare.SGD(model, lr=0.0)
+
+    def loss(x):
+        return inner(model, x)
+
+    trained = [float(opt.step(loss, x)) for _ in range(2)][-1]
+    with testmode(model):
+        predicted, wanted = float(opt.step(loss, x)), float(other.step(loss, x))
+    assert predicted == wanted
+    assert abs(predicted - trained) > 0.01 * trained
+
+
 def test_a_compiled_prediction_follows_the_mode():
     import optshare_jax
 
