@@ -54,7 +54,7 @@ def trainepoch(model, data, gradfun, opt):
 def test_jbreas_program(folder):
     xtrn, ytrn, xtst, ytst = mnist(folder)
     assert xtrn.shape == (400, 1, 28, 28)
-    dtrn = minibatch(xtrn, ytrn, 50)
+    dtrn = minibatch(xtrn, ytrn, 25)
     dtst = minibatch(xtst, ytst, 50)
     model = Model(
         Chain(
@@ -70,11 +70,11 @@ def test_jbreas_program(folder):
     assert [len(each) for each in model.w] == [2, 0, 2, 0, 0, 2, 2]
     opt = optimizers(model, Adam)
     before = accuracy(model, dtst)
-    for _ in range(2):
+    for _ in range(3):
         trainepoch(model, dtrn, gradfun, opt)
     assert before < 0.3
     assert accuracy(model, dtst) > 0.75
-    assert opt.steps == 16
+    assert opt.steps == 48
 
 
 def test_the_same_program_without_methods_for_weights_trains_alike(folder):
