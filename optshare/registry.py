@@ -53,6 +53,9 @@ class Registry:
         self._natives: dict[type, tuple[str, ...]] = {}
         self._resolved: dict[tuple[str | None, tuple[type, ...]], Backend] = {}
         self._sole: dict[tuple[type, ...], Backend] = {}
+        self._alone: dict[type, Backend] = {}
+        self.alone = self._alone.get
+        """The backend of a type that nobody else claims, if it was resolved before."""
         self.sole = self._sole.get
         """The backend of types that no other claims together, if they were resolved before."""
         self._chosen: Choice | None = None
@@ -94,6 +97,7 @@ class Registry:
         self._natives.clear()
         self._resolved.clear()
         self._sole.clear()
+        self._alone.clear()
 
     def load(self, name: str) -> Backend:
         """The backend of a name, loaded once.
@@ -190,6 +194,8 @@ class Registry:
             found = self._resolved[key] = self._resolve(*key)
             if len(self._claiming(key[1])) == 1:
                 self._sole[key[1]] = found
+                if len(key[1]) == 1:
+                    self._alone[key[1][0]] = found
         return found
 
     def _claiming(self, kinds: tuple[type, ...]) -> list[str]:
@@ -311,6 +317,7 @@ _registry = Registry()
 report = _registry.report
 resolve = _registry.resolve
 sole = _registry.sole
+alone = _registry.alone
 load = _registry.load
 descriptions = _registry.descriptions
 claimants = _registry.claimants

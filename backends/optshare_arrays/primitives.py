@@ -125,12 +125,12 @@ class Primitive:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Apply it; the argument tracked at the highest level decides who records."""
+        if len(args) == 1 and not kwargs and isinstance(args[0], Traceable):
+            return args[0].scope.record_one(self, args[0])
         for each in args:
             if type(each) in UNTRACKED:
                 continue
             if isinstance(each, Traceable):
-                if len(args) == 1 and not kwargs:
-                    return each.scope.record_one(self, each)
                 return each.scope.record(self, args, kwargs)
             if isinstance(each, Box):
                 return self(*map(unboxed, args), **kwargs)
