@@ -17,7 +17,7 @@ from optshare.detached import detach
 from optshare.differentiate import gradient, record, value_and_gradient
 from optshare.dispatch import namespace_of, ops
 from optshare.errors import OptshareError
-from optshare.faces import SGD, Adam, AdamW
+from optshare.faces import SGD, Adam, AdamW, optimizers, update
 from optshare.foreign import ask as _ask
 from optshare.freezing import freeze, frozen, thaw
 from optshare.gradients import Gradients
@@ -230,6 +230,7 @@ __all__ = [
     "nparams",
     "operator",
     "ops",
+    "optimizers",
     "outdims",
     "outputsize",
     "pairwise_distance",
@@ -259,6 +260,7 @@ __all__ = [
     "to",
     "trainmode",
     "tversky",
+    "update",
     "use",
     "value_and_gradient",
     "weights",

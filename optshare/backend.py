@@ -162,7 +162,7 @@ class BaseBackend(Seam):
                     f"the function read none of the {len(keys)} parameters it was "
                     f"differentiated for; does it use this model?"
                 )
-            gradients = pullback(self.ops.ones_like(value))
+            gradients = pullback(self.unit(value))
             return detach(value), [each if each is None else detach(each) for each in gradients]
 
     def update(self, key: Any, new_value: Any) -> None:
@@ -195,6 +195,10 @@ class BaseBackend(Seam):
             f"a backend that claims an immutable model defines rebuilt(model, values)"
         )
 
+    def unit(self, value: Any) -> Any:
+        """The cotangent that a scalar's backward pass begins with."""
+        return self.ops.ones_like(value)
+
     def detacher(self) -> Callable[[Any], Any]:
         """A function that strips from a value what the engine tracks from now on."""
         return self.ops.stop_gradient
@@ -214,9 +218,14 @@ def placed(ops: Any, host: Any, like: Any) -> Any:
     return ops.asarray(host) if device is None else ops.asarray(host, device=device)
 
 
+_REAL = int, float
+
+
 def require_scalar(value: Any) -> None:
     """Raise `NonScalarLossError` unless a value is one real number."""
-    if isinstance(value, int | float):
+    if isinstance(value, _REAL):
+        return
+    if getattr(value, "shape", None) == () and not _is_complex(value.dtype):
         return
     if isinstance(value, complex) or (is_array(value) and _is_complex(value.dtype)):
         raise NonScalarLossError(

@@ -12,6 +12,7 @@ from optshare.narrowing import is_container, is_sequence
 from optshare.plain import PlainTree
 from optshare.slots import Slot
 from optshare.state import IdentityStore
+from optshare.structure import beside
 from optshare.tree import children, grouped, joined, keyed
 
 Pairs = list[tuple[Any, Any]]
@@ -75,10 +76,16 @@ class Binding:
         return self._along_paths(gradients)
 
     def pairs_of(self, part: Any, gradient: Any) -> Pairs:
-        """The pair of one parameter, or the pairs of the whole model."""
+        """The pair of one parameter, or the pairs of the model or of nested containers."""
         if self.tree.is_model(part):
             return self.paired(gradient)
-        return [(self.key(part), gradient)]
+        if not is_container(part):
+            return [(self.key(part), gradient)]
+        totals: dict[int, tuple[Any, Any]] = {}
+        for each, its in beside(part, gradient):
+            key = self.key(each)
+            totals[id(key)] = key, added(totals.get(id(key), (key, None))[1], its)
+        return list(totals.values())
 
     def _by_identity(self, gradients: Gradients) -> Pairs:
         arrays = {id(slot.stored): slot for slot in self.tree.slots.values()}

@@ -22,9 +22,11 @@ def namespace_of(*arrays: Any) -> Namespace:
     >>> namespace_of(np.ones(2)).exp(np.zeros(2))
     array([1., 1.])
     """
-    if len(arrays) == 1 and (sole := registry.sole(arrays[0].__class__)) is not None:
-        return sole.ops
+    if len(arrays) == 1 and (alone := registry.alone(arrays[0].__class__)) is not None:
+        return alone.ops
     kinds = tuple(map(type, arrays))
+    if (sole := registry.sole(kinds)) is not None:
+        return sole.ops
     if kinds in _KNOWN:
         return registry.resolve(kinds).ops
     return _resolved(arrays, kinds)
@@ -97,8 +99,7 @@ class _Dispatching:
 
 def _forward(path: tuple[str, ...]) -> Function:
     def call(*args: Any, **kwargs: Any) -> Any:
-        alone = len(args) == 1 and not kwargs
-        backend = registry.sole(args[0].__class__) if alone else None
+        backend = registry.alone(args[0].__class__) if len(args) == 1 and not kwargs else None
         if backend is None:
             kinds = tuple(_kinds((*args, *kwargs.values())))
             try:

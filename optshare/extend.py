@@ -19,6 +19,7 @@ from optshare.backend import (
     require_scalar,
 )
 from optshare.boxes import Boxes, NativeParameter
+from optshare.building import built
 from optshare.errors import (
     CapabilityError,
     DifferentiationError,
@@ -56,7 +57,7 @@ from optshare.parameter import Box, Buffer, Parameter, floating, is_array, is_fl
 from optshare.selection import Selection
 from optshare.slots import HeldSlot
 from optshare.structure import beside, flat, mapped
-from optshare.tree import leaves, params
+from optshare.tree import boxes, leaves, params
 
 __all__ = [
     "NN",
@@ -93,6 +94,8 @@ __all__ = [
     "UnreachedParametersError",
     "Windows",
     "beside",
+    "boxes",
+    "built",
     "complete",
     "conv_transpose_windows",
     "conv_windows",

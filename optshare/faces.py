@@ -61,3 +61,26 @@ class Face(Generic[P, R]):
 SGD = Face(rules.SGD)
 Adam = Face(rules.Adam)
 AdamW = Face(rules.AdamW)
+
+
+def optimizers(model: Any, rule: Any, **hyperparameters: Any) -> Optimizer:
+    """The optimizer of a model, as Knet makes it: `optimizers(model, Adam)`.
+
+    >>> from optshare import SGD, Parameter
+    >>> optimizers([[Parameter([1.])], []], SGD, lr=0.5)
+    Optimizer(1 parameters, SGD(lr=0.5, momentum=0.0, weight_decay=0.0, nesterov=False))
+    """
+    made: Any = rule(**hyperparameters) if callable(rule) else rule
+    return Optimizer(model, made)
+
+
+def update(weights: Any, gradients: Any, opt: Optimizer) -> None:
+    """Update weights, one or nested containers of them, as Knet does: `update(w, g, opt)`.
+
+    >>> from optshare import SGD, Parameter
+    >>> w = [[Parameter([1.])], []]
+    >>> update(w, [[[2.0]], []], optimizers(w, SGD, lr=0.5))
+    >>> w
+    [[Parameter(array([0.]))], []]
+    """
+    opt.update(weights, gradients)

@@ -28,7 +28,7 @@ class Gradients:
     [array([4., 6.]), None]
     """
 
-    __slots__ = ("_arguments", "_keys", "_places", "_values")
+    __slots__ = ("_arguments", "_found", "_keys", "_values")
 
     def __init__(
         self,
@@ -38,8 +38,15 @@ class Gradients:
     ) -> None:
         self._keys = list(keys)
         self._values = list(values)
-        self._places = {id(key): place for place, key in enumerate(self._keys)}
+        self._found: dict[int, int] | None = None
         self._arguments = arguments or {}
+
+    @property
+    def _places(self) -> dict[int, int]:
+        """Where each key is in the list, by identity; made when it is first asked for."""
+        if self._found is None:
+            self._found = {id(key): place for place, key in enumerate(self._keys)}
+        return self._found
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, int):

@@ -8,6 +8,9 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
+_SEQUENCES = list, tuple  # a union, list | tuple, would be made in each call
+_CONTAINERS = list, tuple, dict
+
 
 def is_sequence(thing: Any) -> TypeGuard[list[Any] | tuple[Any, ...]]:
     """Whether something is a list or tuple.
@@ -15,7 +18,7 @@ def is_sequence(thing: Any) -> TypeGuard[list[Any] | tuple[Any, ...]]:
     >>> is_sequence([1]), is_sequence("a")
     (True, False)
     """
-    return isinstance(thing, list | tuple)
+    return isinstance(thing, _SEQUENCES)
 
 
 def is_dict(thing: Any) -> TypeGuard[dict[Any, Any]]:
@@ -25,7 +28,7 @@ def is_dict(thing: Any) -> TypeGuard[dict[Any, Any]]:
 
 def is_container(thing: Any) -> TypeGuard[list[Any] | tuple[Any, ...] | dict[Any, Any]]:
     """Whether something is a plain list, tuple or dict."""
-    return isinstance(thing, list | tuple | dict)
+    return isinstance(thing, _CONTAINERS)
 
 
 def is_structure(thing: Any) -> bool:

@@ -17,7 +17,7 @@ class Natives:
 
     def pairs(self, thing: Any) -> list[tuple[str, Any]] | None:
         """Pairs (path, box) of a framework's own model; `None` for anything else."""
-        names = registry.native_claimants(_kind(thing))
+        names = registry.native_claimants(thing.__class__)
         return registry.load(names[0]).params(thing) if names else None
 
     def buffers(self, thing: Any) -> list[tuple[str, Any]]:

@@ -20,7 +20,7 @@ from optshare.errors import (
 )
 from optshare.rules.base import Rule
 from optshare.state import IdentityStore, ParameterState
-from optshare.update import apply
+from optshare.updating import apply
 
 NonFinite = Literal["raise", "propagate"]
 
@@ -135,7 +135,8 @@ class Optimizer:
 
         `update(g)` takes `Gradients`, a sequence parallel to the parameters, or
         lists and dicts laid out like the model; `update(w, g)` updates the one
-        parameter w, `update(model, g)` the model. `None` skips a parameter.
+        parameter w, `update(model, g)` the model, `update([[w, b], ...], g)` nested
+        containers of parameters. `None` skips a parameter.
 
         Raises:
             GradientShapeError: a gradient has another shape than its parameter.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
@@ -13,6 +14,7 @@ from optshare.errors import ImplicitUnwrapError, InPlaceError, ParameterError
 from optshare.foreign import foreign
 from optshare.narrowing import is_numpy, is_sequence
 from optshare.operators import Operators
+from optshare.overlay import current
 from optshare.recipes import Recipe, Shape
 
 
@@ -53,6 +55,8 @@ class Box(Operators):
 
     def accept(self, array: Any) -> None:
         """Keep a first value, without a copy."""
+        if not is_numpy(array):
+            foreign().outside(array)  # which raises where an engine compiles: it has no numbers
         self.stored = array
         self.replaced()
 
@@ -279,7 +283,7 @@ call .migrate(value) to change it
     @property
     def value(self) -> Any:
         """The array to compute with; tracked while an engine differentiates."""
-        here = overlay.current()
+        here = current()
         return self.outside() if here is None else here.read(self)
 
     @value.setter
@@ -347,7 +351,12 @@ def is_floating(array: Any) -> bool:
     >>> is_floating(np.zeros(2)), is_floating(np.zeros(2, int))
     (True, False)
     """
-    return is_array(array) and any(kind in str(array.dtype) for kind in ("float", "complex"))
+    return is_array(array) and _is_floating(array.dtype)
+
+
+@cache  # NumPy takes microseconds to name a dtype
+def _is_floating(dtype: Any) -> bool:
+    return any(kind in str(dtype) for kind in ("float", "complex"))
 
 
 def floating(array: Any, dtype: Any = None) -> Any:

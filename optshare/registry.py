@@ -52,7 +52,12 @@ class Registry:
         self._claims: dict[type, tuple[str, ...]] = {}
         self._natives: dict[type, tuple[str, ...]] = {}
         self._resolved: dict[tuple[str | None, tuple[type, ...]], Backend] = {}
-        self._sole: dict[type, Backend] = {}
+        self._sole: dict[tuple[type, ...], Backend] = {}
+        self._alone: dict[type, Backend] = {}
+        self.alone = self._alone.get
+        """The backend of a type that nobody else claims, if it was resolved before."""
+        self.sole = self._sole.get
+        """The backend of types that no other claims together, if they were resolved before."""
         self._chosen: Choice | None = None
         self._named: str | None = None
         self._asked = False
@@ -92,6 +97,7 @@ class Registry:
         self._natives.clear()
         self._resolved.clear()
         self._sole.clear()
+        self._alone.clear()
 
     def load(self, name: str) -> Backend:
         """The backend of a name, loaded once.
@@ -186,18 +192,20 @@ class Registry:
         found = self._resolved.get(key)
         if found is None:
             found = self._resolved[key] = self._resolve(*key)
-            if len(key[1]) == 1 and len(self.claimants(key[1][0])) == 1:
-                self._sole[key[1][0]] = found
+            if len(self._claiming(key[1])) == 1:
+                self._sole[key[1]] = found
+                if len(key[1]) == 1:
+                    self._alone[key[1][0]] = found
         return found
 
-    def sole(self, kind: type[Any]) -> Backend | None:
-        """The backend of a type that nobody else claims, if it was resolved before."""
-        return self._sole.get(kind)
-
-    def _resolve(self, preferred: str | None, kinds: tuple[type, ...]) -> Backend:
-        names = [
+    def _claiming(self, kinds: tuple[type, ...]) -> list[str]:
+        """The names of the backends that claim all of some types."""
+        return [
             name for name in self.descriptions() if all(name in self.claimants(k) for k in kinds)
         ]
+
+    def _resolve(self, preferred: str | None, kinds: tuple[type, ...]) -> Backend:
+        names = self._claiming(kinds)
         for name in sorted(names, key=lambda each: each != preferred):
             try:
                 return self.load(name)
@@ -309,6 +317,7 @@ _registry = Registry()
 report = _registry.report
 resolve = _registry.resolve
 sole = _registry.sole
+alone = _registry.alone
 load = _registry.load
 descriptions = _registry.descriptions
 claimants = _registry.claimants

@@ -249,8 +249,8 @@ class Selection:
         self._known: list[Key] = []
         for member in named:
             self._known += _keys_of(member, self._parts)
-        unique = {id(key): key for _, key, _ in self._known}
-        self.keys = [key for key in unique.values() if not key.frozen]
+        unique = {id(key): key for _, key, _ in self._known if not key.frozen}
+        self.keys = list(unique.values())
 
     def build(self, function: Callable[..., Any]) -> None:
         """Let parameters without a value take it from one call of the function.
@@ -283,7 +283,7 @@ class Selection:
 
     def result(self, gradients: Sequence[Any]) -> Any:
         """A tuple parallel to the arguments, or `Gradients` where `wrt` was given."""
-        found = {id(key): each for key, each in zip(self.keys, gradients, strict=True)}
+        found = dict(zip(map(id, self.keys), gradients, strict=True))
 
         def lookup(key: Parameter) -> Any:
             return found.get(id(key))
@@ -293,18 +293,20 @@ class Selection:
             return tuple(laid_out.values())
         totals: dict[int, tuple[Any, Any]] = {}
         for _, key, known_as in self._known:
-            new, before = found.get(id(key)), totals.get(id(known_as), (known_as, None))[1]
-            if before is None:
-                totals[id(known_as)] = known_as, new
+            new, place = found.get(id(key)), id(known_as)
+            if place not in totals:
+                totals[place] = known_as, new
             elif known_as is not key:
-                totals[id(known_as)] = known_as, added(before, new)
-        pairs = list(totals.values())
+                totals[place] = known_as, added(totals[place][1], new)
+        pairs = totals.values()
         return Gradients([key for key, _ in pairs], [each for _, each in pairs], laid_out)
 
 
 def _named(wrt: Any, count: int) -> list[Any]:
     if wrt is None:
         return list(range(count))
+    if not isinstance(wrt, tuple | list | int):
+        return [wrt]
     listed = isinstance(wrt, tuple) or (is_sequence(wrt) and any(map(_is_position, wrt)))
     each_of = cast(tuple[Any, ...], wrt if listed else (wrt,))
     named = list({each if _is_position(each) else id(each): each for each in each_of}.values())
@@ -341,6 +343,8 @@ def _boxes(model: Any) -> list[Key]:
     """The parameters of a model, by path, with the object by which the caller knows each."""
     found: dict[int, Key] = {}
     for path, box in keyed(model):
-        if id(box) not in found:
-            found[id(box)] = path, box, box if isinstance(box, Slot) else box.known_as
+        place = id(box)
+        if place not in found:
+            itself = box.__class__ is Parameter or isinstance(box, Slot)
+            found[place] = path, box, box if itself else box.known_as
     return list(found.values())

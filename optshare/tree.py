@@ -38,7 +38,7 @@ def leaves(model: Any) -> list[Leaf]:
     >>> leaves({"encoder": [weight], "decoder": weight})
     [('encoder.0', Parameter(array([1., 2.]))), ('decoder', Parameter(array([1., 2.])))]
     """
-    return [(".".join(path), leaf) for path, leaf in _walk(model, True, {})]
+    return [(path or "", leaf) for path, leaf in _walk(model, True, {})]
 
 
 def keyed(model: Any) -> list[tuple[str, Any]]:
@@ -48,9 +48,11 @@ def keyed(model: Any) -> list[tuple[str, Any]]:
     """
     boxes: dict[int, Parameter] = {}
     pairs: list[tuple[str, Any]] = []
-    for path, leaf in leaves(model):
-        box = leaf if isinstance(leaf, Parameter) else slot(leaf)
-        pairs.append((path, boxes.setdefault(id(box.known_as), box)))
+    for path, leaf in _walk(model, True, {}):
+        if leaf.__class__ is not Parameter:  # such a one is known as itself
+            box = leaf if isinstance(leaf, Parameter) else slot(leaf)
+            leaf = boxes.setdefault(id(box.known_as), box)
+        pairs.append((path or "", leaf))
     return pairs
 
 
@@ -108,7 +110,7 @@ def named_boxes(model: Any) -> list[Leaf]:
     >>> named_boxes({"mean": Buffer([2.])})
     [('mean', Buffer(array([2.])))]
     """
-    return [(".".join(path), leaf) for path, leaf in _walk(model, False, {}, Box)]
+    return [(path or "", leaf) for path, leaf in _walk(model, False, {}, Box)]
 
 
 def parts(model: Any) -> list[tuple[str, Any]]:
@@ -123,7 +125,7 @@ def parts(model: Any) -> list[tuple[str, Any]]:
     return list(found.values())
 
 
-def _gather(node: Any, path: Path, found: dict[int, tuple[str, Any]]) -> None:
+def _gather(node: Any, path: tuple[str, ...], found: dict[int, tuple[str, Any]]) -> None:
     if isinstance(node, Box) or is_array(node) or node.__class__ in _BARREN or id(node) in found:
         return
     found[id(node)] = ".".join(path), node
@@ -156,7 +158,8 @@ def joined(path: str, name: str) -> str:
     return f"{path}.{name}" if path and name else path or name
 
 
-Path = tuple[str, ...]
+Path = str | None
+"""The path from a node to a leaf below it; `None` where the node is the leaf."""
 Memo = dict[tuple[int, bool], list[tuple[Path, Any]]]
 
 
@@ -165,35 +168,42 @@ def _walk(
 ) -> list[tuple[Path, Any]]:
     """The leaves below a node; `plain` says that only containers led here."""
     if isinstance(node, Box):
-        return [((), node)] if isinstance(node, kind) else []
-    native = foreign().pairs(node)
-    if native is not None:
-        return [((path,) if path else (), box) for path, box in native if isinstance(box, kind)]
-    if is_array(node):
-        return [((), node)] if plain and kind is Parameter else []
-    plain = plain and is_container(node)
+        return [(None, node)] if isinstance(node, kind) else []
+    if node.__class__ not in _BUILT_IN:
+        native = foreign().pairs(node)
+        if native is not None:
+            return [(path or None, box) for path, box in native if isinstance(box, kind)]
+        if is_array(node):
+            return [(None, node)] if plain and kind is Parameter else []
+        plain = plain and is_container(node)
     place = id(node), plain
-    if place not in memo:
-        memo[place] = []  # what a cycle back to here finds
-        found: list[tuple[Path, Any]] = []
-        for name, child in children(node):
-            if isinstance(child, kind):
-                found.append(((name,), child))
-            elif not _is_barren(child):
-                below = _walk(child, plain, memo, kind)
-                found += [((name, *path), leaf) for path, leaf in below]
-        memo[place] = found
-    return memo[place]
+    if place in memo:
+        return memo[place]
+    memo[place] = []  # what a cycle back to here finds
+    found: list[tuple[Path, Any]] = []
+    for name, child in children(node):
+        if isinstance(child, kind):
+            found.append((name, child))
+        elif child.__class__ not in _BARREN and not _is_bare(child):
+            for path, leaf in _walk(child, plain, memo, kind):
+                found.append((name if path is None else f"{name}.{path}", leaf))
+    memo[place] = found
+    return found
 
 
+_BUILT_IN = frozenset({list, tuple, dict})
+"""What is no framework's own, and no array."""
 _BARREN = frozenset({str, bytes, int, float, complex, bool, type(None), type(Ellipsis), type})
 
 
-def _is_barren(thing: Any) -> bool:
-    """Whether it is plain that no parameter can be inside: most of what a layer holds."""
-    if isinstance(thing, FunctionType):
-        return not (thing.__closure__ or thing.__defaults__ or thing.__kwdefaults__)
-    return thing.__class__ in _BARREN
+"""In what it is plain that no parameter can be: most of what a layer holds."""
+
+
+def _is_bare(thing: Any) -> bool:
+    """Whether it is a function that can reach no parameter."""
+    return isinstance(thing, FunctionType) and not (
+        thing.__closure__ or thing.__defaults__ or thing.__kwdefaults__
+    )
 
 
 def children(node: Any) -> Iterable[tuple[str, Any]]:

@@ -16,7 +16,7 @@ from optshare_arrays.differentiation import checked_seed, detacher, own, settled
 from optshare_arrays.graph import Scope, next_level
 from optshare_arrays.hooks import Handle, Hooks
 from optshare_arrays.namespace import ops
-from optshare_arrays.nodes import Leaf, hooks_of, leaf_node
+from optshare_arrays.nodes import Leaf, hooks_of
 from optshare_arrays.parts import turned
 from optshare_arrays.primitives import Primitive, Traceable, plain, unboxed
 from optshare_arrays.recompute import checkpoint, custom_vjp
@@ -48,7 +48,6 @@ __all__ = [
     "grad",
     "gradient",
     "hooks_of",
-    "leaf_node",
     "next_level",
     "ops",
     "own",

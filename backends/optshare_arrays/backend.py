@@ -20,6 +20,10 @@ class ArraysBackend(BaseBackend):
         """A function that strips from a value what is tracked from now on."""
         return detacher()
 
+    def unit(self, value: Any) -> Any:
+        """The cotangent that a scalar's backward pass begins with; the engine converts it."""
+        return 1
+
     def host_copy(self, array: Any) -> Any:
         """The numbers of an array in NumPy's memory."""
         return super().host_copy(on_host(array))

@@ -28,8 +28,11 @@ _sum_to_shape = Primitive(
 )
 
 
+_OF_NUMPY = np.ndarray, np.generic
+
+
 def _broadcast_to(x: Any, shape: tuple[int, ...], part: tuple[int, ...]) -> Any:
-    if part or not isinstance(x, np.ndarray | np.generic):
+    if part or not isinstance(x, _OF_NUMPY):
         return np.broadcast_to(x, shape)
     view = np.ndarray(shape, x.dtype, np.asarray(x), 0, (0,) * len(shape))
     view.flags.writeable = False

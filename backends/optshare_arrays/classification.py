@@ -28,20 +28,22 @@ def _rows(labels: Any, classes: int) -> Any:
 
 
 def _run(scores: Any, labels: Any) -> tuple[Any, Any]:
-    """The losses, and the softmax of the scores."""
+    """The losses; the softmax of the scores, and where the labels stand in it."""
     scores = contiguous(scores)
     shifted = scores - scores.max(axis=-1, keepdims=True)
-    picked = shifted.ravel()[_rows(labels, scores.shape[-1])].reshape(labels.shape)
+    rows = _rows(labels, scores.shape[-1])
+    picked = shifted.ravel()[rows].reshape(labels.shape)
     share = np.exp(shifted, out=shifted)
     total = share.sum(axis=-1)
     share /= total[..., None]
-    return np.log(total) - picked, share
+    return np.log(total) - picked, (share, rows)
 
 
-def _backward(places: Sequence[int], g: Any, share: Any, scores: Any, labels: Any) -> list[Any]:
+def _backward(places: Sequence[int], g: Any, saved: Any, scores: Any, labels: Any) -> list[Any]:
     """(softmax - 1 at the label) * g."""
+    share, rows = saved
     pulled = np.multiply(share, g[..., None], out=np.empty_like(share))
-    pulled.ravel()[_rows(labels, scores.shape[-1])] -= g.ravel()
+    pulled.ravel()[rows] -= g.ravel()
     return [pulled]
 
 

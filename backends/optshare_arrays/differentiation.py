@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 from optshare.extend import DifferentiationError, Pullback, current_overlay
@@ -13,6 +13,9 @@ from optshare_arrays.nodes import PLAN
 from optshare_arrays.parts import is_complex, turned
 from optshare_arrays.primitives import Traceable, plain
 from optshare_arrays.untyped import np
+
+_STRUCTURES = list, tuple, dict
+_OF_NUMPY = np.ndarray, np.generic
 
 
 def vjp(scope: Scope, fn: Callable[..., Any], *arrays: Any, free: bool) -> tuple[Any, Pullback]:
@@ -26,7 +29,7 @@ def vjp(scope: Scope, fn: Callable[..., Any], *arrays: Any, free: bool) -> tuple
         output = fn(*leaves)
     finally:
         scope.closed = True
-    if isinstance(output, list | tuple | dict):
+    if isinstance(output, _STRUCTURES):
         raise DifferentiationError(
             f"the function returned a {type(cast(Any, output)).__name__}; "
             f"a differentiated function returns one array"
@@ -37,13 +40,15 @@ def vjp(scope: Scope, fn: Callable[..., Any], *arrays: Any, free: bool) -> tuple
     def pullback(g: Any) -> Sequence[Any]:
         seed = checked_seed(g, output.value)
         found = scope.pull(output, seed, free=free)
-        return own([found.get(place) for place in places], arrays, seed)
+        return own(map(found.get, places), arrays, seed)
 
     return settled(output.value, arrays), pullback
 
 
 def settled(value: Any, inputs: Sequence[Any]) -> Any:
     """A value that keeps its numbers when an input is written: a copy, if it shares memory."""
+    if isinstance(value, np.generic):
+        return value
     shares = getattr(value, "base", None) is not None or any(value is each for each in inputs)
     return value.copy() if shares else value
 
@@ -64,6 +69,8 @@ def detacher() -> Callable[[Any], Any]:
 
 def checked_seed(seed: Any, value: Any) -> Any:
     """A seed as VJPs have it, in the dtype of the value; raises unless the shapes are equal."""
+    if type(seed) is int and isinstance(value, _OF_NUMPY) and not value.shape:
+        return np.asarray(seed, value.dtype)
     if is_complex(seed) and not is_complex(value):
         raise DifferentiationError(
             f"the seed is complex, the value {value.dtype}; pass the seed's real part"
@@ -83,7 +90,7 @@ def _seed(seed: Any, value: Any) -> Any:
     return np.asarray(seed, array.dtype)
 
 
-def own(gradients: Sequence[Any], inputs: Sequence[Any], seed: Any) -> list[Any]:
+def own(gradients: Iterable[Any], inputs: Sequence[Any], seed: Any) -> list[Any]:
     """Gradients as users have them, none of which shares memory with anything else.
 
     Args:
@@ -94,21 +101,22 @@ def own(gradients: Sequence[Any], inputs: Sequence[Any], seed: Any) -> list[Any]
     seen = {id(seed), *map(id, inputs)}
     owned: list[Any] = []
     for gradient, array in zip(gradients, inputs, strict=True):
-        if gradient is not None and not isinstance(gradient, Traceable):
-            if gradient.shape != array.shape or gradient.dtype != array.dtype:
+        if gradient is not None:
+            tracked = isinstance(gradient, Traceable)
+            if not (tracked or (gradient.dtype is array.dtype and gradient.shape == array.shape)):
                 gradient = fitted(gradient, array.shape, array.dtype)
-            gradient = _owned(turned(gradient), seen)
-            seen.add(id(gradient))
-        elif gradient is not None:
-            gradient = turned(gradient)
+            if gradient.dtype.kind == "c":
+                gradient = turned(gradient)
+            if not tracked:
+                if isinstance(gradient, np.generic):
+                    gradient = np.asarray(gradient)
+                elif id(gradient) in seen or _is_shared(gradient):
+                    gradient = gradient.copy()
+                seen.add(id(gradient))
         owned.append(gradient)
     return owned
 
 
-def _owned(gradient: Any, seen: set[int]) -> Any:
-    if isinstance(gradient, np.generic):
-        return np.asarray(gradient)
-    if id(gradient) in seen or gradient.base is not None:
-        return gradient.copy()
-    writeable = getattr(gradient.flags, "writeable", True)  # CuPy's flags do not tell
-    return gradient if writeable else gradient.copy()
+def _is_shared(gradient: Any) -> bool:
+    """Whether an array is a view, or was locked; CuPy's flags do not tell the latter."""
+    return gradient.base is not None or not getattr(gradient.flags, "writeable", True)

@@ -131,6 +131,9 @@ logical_or    = constant(np.logical_or)
 logical_not   = constant(np.logical_not)
 # fmt: on
 
+for each in (negative, exp, tanh, square, add, subtract, multiply, divide):
+    each.alike = True  # each VJP multiplies or divides g by what the answer was computed from
+
 
 copysign = stands_for(np.copysign)(
     Primitive(

@@ -7,7 +7,7 @@ from typing import Any
 
 from optshare_arrays.differentiation import vjp
 from optshare_arrays.graph import Scope
-from optshare_arrays.primitives import Traceable
+from optshare_arrays.primitives import UNTRACKED, Traceable
 from optshare_arrays.recompute import Joint
 from optshare_arrays.tracked import Tracked
 
@@ -32,7 +32,8 @@ class Fused(Joint):
         def forward(*args: Any) -> Any:
             return run(*args)[0]
 
-        super().__init__(forward, self._pulled, name)
+        super().__init__(forward, backward, name)
+        self.pull = self._pulled
         self._definition = definition
         self._run = run
         self._backward = backward
@@ -42,9 +43,14 @@ class Fused(Joint):
         return self._run(*args)
 
     def _pulled(
-        self, places: Sequence[int], g: Any, *args: Any, saved: Any = None
+        self, places: Sequence[int], g: Any, ans: Any, args: Sequence[Any], kwargs: dict[str, Any]
     ) -> Sequence[Any]:
-        if saved is None or any(isinstance(each, Traceable) for each in (g, *args)):
+        saved = kwargs.get("saved")
+        given = (g, *args)
+        if saved is None or not (
+            UNTRACKED.issuperset(map(type, given))
+            or not any(isinstance(each, Traceable) for each in given)
+        ):
             return self._composed(places, g, args)
         return self._backward(places, g, saved, *args)
 

@@ -9,7 +9,7 @@ from optshare_arrays.elementwise import exp
 from optshare_arrays.primitives import Primitive, plain
 from optshare_arrays.untyped import np
 
-LARGE = 1 << 11
+LARGE = 1 << 12
 """From how many elements on NumPy's maximum of two arrays is worth the zeros to compare with."""
 
 

@@ -2,6 +2,7 @@
 
 from optshare_arrays.classification import cross_entropy
 from optshare_arrays.convolution import conv, conv_transpose
+from optshare_arrays.elementwise import tanh
 from optshare_arrays.neural import log_softmax, relu, sigmoid
 from optshare_arrays.pooling import max_pool, mean_pool
 from optshare_arrays.products import linear
@@ -19,4 +20,5 @@ __all__ = [
     "mean_pool",
     "relu",
     "sigmoid",
+    "tanh",
 ]

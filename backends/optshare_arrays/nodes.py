@@ -22,7 +22,7 @@ never back, so what nobody holds is freed at once; nor do they hold the tracked
 values, whose arrays may be dropped. Where an operation ends the graph, a `Leaf`
 stands in the place of the plan; where its record was freed, `FREED`.
 """
-SEQUENCE, SHAPE, DTYPE, PLAN, PARENTS, INPUTS = range(6)
+SEQUENCE, SHAPE, DTYPE, PLAN, PARENTS, INPUTS, KEYWORDS, KEPT = range(8)
 
 
 class Leaf:
@@ -69,11 +69,6 @@ NO_KEYWORDS: dict[str, Any] = {}
 NOTHING_KEPT = FREED, (), (), NO_KEYWORDS, None
 
 
-def leaf_node(leaf: Leaf, like: Any) -> Node:
-    """The node of an input that is like an array."""
-    return [next_sequence(), like.shape, like.dtype, leaf, (), (), NO_KEYWORDS, None]
-
-
 def hooks_of(node: Node) -> Hooks:
     """The functions that are called with the cotangent of a node, to add to."""
     if not isinstance(node[PLAN], Plan):
@@ -89,12 +84,13 @@ def recorded(output: Node) -> dict[int, Node]:
     """All that a node was computed from; raises if some of it was freed or is stale."""
     found = {output[SEQUENCE]: output}
     waiting = [output]
-    while waiting:
-        node = waiting.pop()
-        if type(node[PLAN]) is not Plan:
-            node[PLAN].require_usable()
+    for node in waiting:
+        end = node[PLAN]
+        if type(end) is not Plan and type(end) is not Leaf:
+            end.require_usable()
         for each in node[PARENTS]:
-            if each[SEQUENCE] not in found:
-                found[each[SEQUENCE]] = each
+            sequence = each[SEQUENCE]
+            if sequence not in found:
+                found[sequence] = each
                 waiting.append(each)
     return found

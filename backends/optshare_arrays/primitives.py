@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from functools import partial
 from typing import Any, NoReturn, Self
 
 from optshare.extend import Box, ImplicitUnwrapError, NoDerivativeError
 from optshare_arrays.mentions import mentions
+from optshare_arrays.untyped import np
 
 Function = Callable[..., Any]
 VJP = (
@@ -47,29 +49,49 @@ class Traceable:
         self.node = node
 
 
+UNTRACKED = frozenset({np.ndarray, tuple, int, float, bool, type(None)})
+"""What most arguments are that nobody tracks: seen at a glance."""
+
+
 class Plan:
     """How one primitive is differentiated for the arguments at some places."""
 
-    __slots__ = ("dropped", "keeps_answer", "places", "pull", "vjps")
+    __slots__ = (
+        "alike",
+        "dropped",
+        "drops_first",
+        "drops_second",
+        "keeps_answer",
+        "places",
+        "pull",
+        "saves",
+        "vjps",
+    )
 
     def __init__(
         self,
-        pull: Function | None,
+        primitive: Primitive,
         places: tuple[int, ...],
         vjps: tuple[Function, ...],
         keeps_answer: bool,
         dropped: tuple[int, ...],
     ) -> None:
-        self.pull = pull
+        self.alike = primitive.alike
+        self.pull = primitive.pull
+        self.saves = primitive.saves
         self.places = places
         self.vjps = vjps
         self.keeps_answer = keeps_answer
         self.dropped = dropped
         """The places of the arguments that no VJP mentions."""
+        self.drops_first = 0 in dropped
+        self.drops_second = 1 in dropped
 
     def pulled_by(self, pull: Function) -> Plan:
         """The same plan with another `pull`."""
-        return Plan(pull, self.places, self.vjps, self.keeps_answer, self.dropped)
+        other = copy(self)
+        other.pull = pull
+        return other
 
 
 class Primitive:
@@ -85,6 +107,8 @@ class Primitive:
     """Whether `run` gives more than `forward`: what the backward pass needs beside the answer."""
     pull: Function | None = None
     """`pull(places, g, ans, args, kwargs)` gives all cotangents at once, in place of the VJPs."""
+    alike = False
+    """Whether the VJPs give cotangents of the shape and dtype of the answer, as a product does."""
 
     def __init__(self, forward: Forward, vjps: Sequence[VJP | None] = (), name: str = "") -> None:
         self.forward: Function = forward
@@ -101,7 +125,11 @@ class Primitive:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Apply it; the argument tracked at the highest level decides who records."""
+        if len(args) == 1 and not kwargs and isinstance(args[0], Traceable):
+            return args[0].scope.record_one(self, args[0])
         for each in args:
+            if type(each) in UNTRACKED:
+                continue
             if isinstance(each, Traceable):
                 return each.scope.record(self, args, kwargs)
             if isinstance(each, Box):
@@ -118,7 +146,7 @@ class Primitive:
         places = tuple(place for place in range(count) if mask >> place & 1)
         mentioned = [self._mentioned(place) for place in places]
         plan = self.plans[mask] = Plan(
-            self.pull,
+            self,
             places,
             tuple(map(self._vjp, places)),
             any(mention(-1) for mention in mentioned),

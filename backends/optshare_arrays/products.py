@@ -38,36 +38,74 @@ _FEW_ROWS = 32
 """Up to here OpenBLAS is up to three times faster at y @ g.T than at g @ y.T, copied or not."""
 
 
-def _times_transposed(g: Any, y: Any) -> Any:
+def _times_transposed(g: Any, z: Any, x: Any, y: Any, *_: Any) -> Any:
     """g @ y.T, of matrices."""
     if len(g) > _FEW_ROWS or type(g) is not np.ndarray or type(y) is not np.ndarray:
         return g @ y.T
     return np.ascontiguousarray((y @ g.T).T)
 
 
-def _transposed_times(x: Any, g: Any) -> Any:
-    """x.T @ g, of matrices; an outer product where they have one row."""
-    return x.T * g if len(g) == 1 else x.T @ g
+_COPIED = 1_000_000
+"""From so many multiplications on OpenBLAS copies the matrices before it multiplies them."""
+_MULTIPLIED_ONCE = 16
+"""Up to so many rows that copy of a matrix takes longer than the product itself."""
+_SHORT = 100
+"""Slices of fewer columns are not worth a product each."""
+
+
+def _step(x: Any, y: Any, columns: int) -> int:
+    """How many of x's columns to multiply at once so that OpenBLAS copies nothing; 0 for all."""
+    rows, inner = x.shape
+    work = rows * inner * columns
+    if rows > _MULTIPLIED_ONCE or work <= _COPIED or x.dtype.char not in "fd":
+        return 0
+    step = -(-inner // -(-work // _COPIED))
+    ours = type(x) is np.ndarray and type(y) is np.ndarray and x.dtype is y.dtype
+    return step if ours and step >= _SHORT else 0
+
+
+def _times(x: Any, y: Any) -> Any:
+    """x @ y, of matrices: where x has few rows, a sum over slices of its columns."""
+    step = _step(x, y, y.shape[1])
+    if not step or x.shape[1] != len(y):
+        return np.matmul(x, y)
+    product = np.matmul(x[:, :step], y[:step])
+    for i in range(step, len(y), step):
+        product += np.matmul(x[:, i : i + step], y[i : i + step])
+    return product
+
+
+def _transposed_times(g: Any, z: Any, x: Any, *_: Any) -> Any:
+    """x.T @ g, of matrices: an outer product of one row, and of few rows slice by slice."""
+    if len(g) == 1:
+        return x.T * g
+    step = _step(x, g, g.shape[1])
+    if not step:
+        return x.T @ g
+    product = np.empty_like(g, shape=(x.shape[1], g.shape[1]), order="C")
+    for i in range(0, len(product), step):
+        np.matmul(x[:, i : i + step].T, g, out=product[i : i + step])
+    return product
 
 
 _of_matrices = Primitive(
-    np.matmul,
-    [lambda g, z, x, y: _times_transposed(g, y), lambda g, z, x, y: _transposed_times(x, g)],
+    _times,
+    [_times_transposed, _transposed_times],
+    name="matmul",
 )
 
 
 def _affine(x: Any, weight: Any, bias: Any) -> Any:
-    y = np.matmul(x, weight)
-    return np.add(y, bias, out=y) if bias.dtype == y.dtype else y + bias
+    y = _times(x, weight)
+    if bias.dtype is not y.dtype:
+        return y + bias
+    y += bias
+    return y
 
 
 _linear = Primitive(
     _affine,
-    [
-        lambda g, z, x, y, b: _times_transposed(g, y),
-        lambda g, z, x, y, b: _transposed_times(x, g),
-        lambda g, z, x, y, b: g.sum(axis=0),
-    ],
+    [_times_transposed, _transposed_times, lambda g, z, x, y, b: g.sum(axis=0)],
     name="linear",
 )
 

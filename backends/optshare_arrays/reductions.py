@@ -24,6 +24,8 @@ def _spread(g: Any, shape: tuple[int, ...], axis: Axes, keepdims: bool) -> Any:
 
 
 def _count(shape: tuple[int, ...], axis: Axes) -> int:
+    if axis is None:
+        return math.prod(shape)
     return math.prod(shape[each] for each in normal_axes(axis, len(shape)))
 
 

@@ -251,13 +251,17 @@ def _both(function: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..
     ours: Any = BY_OPERATOR[function]
 
     def operator(self: Tracked, other: Any) -> Any:
-        if type(other) in _DIRECT or isinstance(other, Traceable):
-            return self.scope.record_pair(ours, self, other)
+        scope = self.scope
+        if type(other) in _DIRECT:
+            return scope.record_pair(ours, 0b101, (self.node,), self.value, other)
+        if isinstance(other, Traceable) and other.scope is scope:
+            nodes = self.node, other.node
+            return scope.record_pair(ours, 0b111, nodes, self.value, other.value)
         return self._operate(function, self, other)  # pyright: ignore[reportPrivateUsage] # its own
 
     def reflected(self: Tracked, other: Any) -> Any:
         if type(other) in _DIRECT:
-            return self.scope.record_pair(ours, other, self)
+            return self.scope.record_pair(ours, 0b110, (self.node,), other, self.value)
         return self._operate(function, other, self)  # pyright: ignore[reportPrivateUsage] # its own
 
     return operator, reflected

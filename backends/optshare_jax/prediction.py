@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from optshare.extend import boxes, built
 from optshare_jax.compiling import Compiling
 from optshare_jax.differentiation import Reading
 
@@ -23,8 +24,12 @@ def jit(model: Callable[..., Any]) -> Callable[..., Any]:
     (4, 3)
     """
     compiling = Compiling(Reading.plain, recording=False)
+    found = boxes(model)
 
     def predict(*args: Any, **options: Any) -> Any:
+        if found:
+            built(found, partial(model, **options), *args)
+            found.clear()
         return compiling(partial(_called, model), (), args, options)[0]
 
     return predict

@@ -20,7 +20,7 @@ from optshare_arrays import grad as _grad
 from optshare_arrays import gradient as _gradient
 from optshare_tape.backend import backend, vjp
 from optshare_tape.values import ParameterLeaf, Value, require_tracked
-from optshare_tape.variable import Recording, after_hooks, record
+from optshare_tape.variable import Recording, Variable, after_hooks, record
 
 __all__ = [
     "Result",
@@ -97,12 +97,10 @@ def back(y: Any, seed: Any = None, *, higher_order: bool = False) -> None:
     """
     gradients = _gradients(require_tracked(y), seed, higher_order)
     with _accumulating:
-        before = [key.grad if higher_order else plain(key.grad) for key in gradients]
-        sums = [
-            new if old is None else old + new
-            for old, new in zip(before, gradients.values(), strict=True)
-        ]
-        for key, total in zip(gradients, sums, strict=True):
+        for key, new in gradients.items():
+            if key.grad is not None:
+                gradients[key] = (key.grad if higher_order else plain(key.grad)) + new
+        for key, total in gradients.items():
             key.grad = total
 
 
@@ -164,8 +162,11 @@ def _gradients(output: Value, seed: Any, higher_order: bool) -> dict[Parameter, 
         if isinstance(leaf, ParameterLeaf):
             before = totals.get(leaf.key)
             totals[leaf.key] = gradient if before is None else before + gradient
-    hooked = [turned(after_hooks(key, turned(each))) for key, each in totals.items()]
-    return dict(zip(totals, own(hooked, [key.stored for key in totals], seed), strict=True))
+    for key, total in totals.items():
+        if isinstance(key, Variable) and key.hooks is not None:
+            totals[key] = turned(after_hooks(key, turned(total)))
+    owned = own(totals.values(), [key.stored for key in totals], seed)
+    return dict(zip(totals, owned, strict=True))
 
 
 def zero_grad(*models: Any) -> None:

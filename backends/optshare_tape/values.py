@@ -17,7 +17,6 @@ from optshare_arrays import (
     Scope,
     Tracked,
     hooks_of,
-    leaf_node,
     plain,
 )
 
@@ -73,7 +72,7 @@ class ParameterLeaf(Leaf):
     __slots__ = ("key", "version")
 
     def __init__(self, key: Parameter) -> None:
-        super().__init__()
+        self.hooks = None
         self.key = key
         self.version = key.version
 
@@ -84,11 +83,6 @@ class ParameterLeaf(Leaf):
                 f"a parameter of shape {self.key.shape} was updated between the forward pass "
                 f"and its backward pass; call back before the update, or run forward again"
             )
-
-
-def leaf_of(parameter: Parameter, value: Any, scope: Scope) -> Value:
-    """A Parameter's value, tracked."""
-    return Value(value, scope, leaf_node(ParameterLeaf(parameter), value))
 
 
 def require_tracked(y: Any) -> Value:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from optshare.extend import Overlay, Parameter, Suspended
 from optshare_arrays import Handle, Hooks, Scope, detacher, plain, unboxed
-from optshare_tape.values import AMBIENT, leaf_of
+from optshare_tape.values import AMBIENT, ParameterLeaf
 
 
 class Variable(Parameter):
@@ -24,12 +24,13 @@ class Variable(Parameter):
     array([2., 2., 2.])
     """
 
-    __slots__ = ("_hooks",)
+    __slots__ = ("hooks",)
     implicit = True
 
     def __init__(self, array: Any, dtype: Any = None) -> None:
         super().__init__(array, dtype)
-        self._hooks: Hooks | None = None
+        self.hooks: Hooks | None = None
+        """What `register_hook` was given."""
 
     def register_hook(self, hook: Callable[[Any], Any]) -> Handle:
         """Call a function with the whole gradient that each backward pass finds for this.
@@ -49,14 +50,9 @@ class Variable(Parameter):
         >>> x.grad
         array([1., 1.])
         """
-        if self._hooks is None:
-            self._hooks = Hooks()
-        return self._hooks.register(hook)
-
-    @property
-    def hooks(self) -> Hooks | None:
-        """What `register_hook` was given."""
-        return self._hooks
+        if self.hooks is None:
+            self.hooks = Hooks()
+        return self.hooks.register(hook)
 
     def detach(self) -> Any:
         """A copy of the plain array: a constant, whatever is assigned to this afterwards.
@@ -73,11 +69,11 @@ class Variable(Parameter):
 
     def __getstate__(self) -> Any:
         attributes, slots = cast(tuple[Any, dict[str, Any]], super().__getstate__())
-        return attributes, {**slots, "_hooks": None}
+        return attributes, {**slots, "hooks": None}
 
     def outside(self) -> Any:
         """A leaf of the ambient record; the plain array if frozen."""
-        return self.stored if self.frozen else leaf_of(self, self.stored, AMBIENT)
+        return self.stored if self.frozen else AMBIENT.leaf(self.stored, ParameterLeaf(self))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -119,7 +115,7 @@ class Recording(Overlay):
             return self.read_outside(box)
         version, leaf = self._leaves.get(box, (None, None))
         if version != box.version:
-            leaf = leaf_of(box, self.read_outside(box), self._scope)
+            leaf = self._scope.leaf(self.read_outside(box), ParameterLeaf(box))
             self._leaves[box] = box.version, leaf
         return leaf
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -14,7 +13,7 @@ from optshare.initializers import ones
 from optshare.layers.channelnorm import ChannelNorm
 from optshare.layers.checks import Activation
 from optshare.layers.modes import Modal
-from optshare.layers.normalising import Axes, along, moments
+from optshare.layers.normalising import Axes, along, moments, widened
 from optshare.layers.weights import running
 from optshare.namespace.protocol import Namespace
 from optshare.parameter import Box, Buffer
@@ -39,33 +38,41 @@ class TrackedNorm(Modal, ChannelNorm):
     def _boxes(self) -> list[Box]:
         return [*super()._boxes(), *(each for each in (self.mean, self.var) if each is not None)]
 
+    @property
+    def _by_batch(self) -> bool:
+        """Whether mean and variance are those of the input."""
+        return self.mean is None or self.acts
+
     def __call__(self, x: Any) -> Any:
         """The output, of the shape of the input; in training the running statistics change."""
-        own = self.mean is None or self.acts
         shape = self._shape_of(x)
-        axes = (*self.over, *range(2, len(shape)))
-        if own:
-            self._require_several(shape, axes)
         ops = namespace_of(x)
         by_channel = (1, shape[1], *[1] * (len(shape) - 2))
-        if own:
-            mean, centred, variance = moments(ops, x, axes)
-            self._keep(ops, mean, variance, prod(shape[axis] for axis in axes))
-        else:
-            centred, variance = x - along(self.mean, by_channel), along(self.var, by_channel)
-        return self._activated(self._output(ops, centred, variance, by_channel))
+        centred, variance = self._moments(ops, widened(ops, x), shape, by_channel)
+        return self._finished(ops, self._output(ops, centred, variance, by_channel), x)
 
-    def _admit(self, x: Any, shape: tuple[int, ...]) -> None:
-        if self.mean is None or self.acts:
-            self._require_several(shape, (*self.over, *range(2, len(shape))))
+    def _moments(self, ops: Namespace, x: Any, shape: Axes, by_channel: Axes) -> tuple[Any, Any]:
+        """x - mean, and the variance, of the input or of those before."""
+        if not self._by_batch:
+            return x - along(self.mean, by_channel), along(self.var, by_channel)
+        mean, centred, variance = moments(ops, x, self._axes(shape))
+        self._keep(ops, mean, variance, self._count(shape))
+        return centred, variance
 
-    def _require_several(self, shape: Sequence[int], axes: Axes) -> None:
+    def _axes(self, shape: Axes) -> Axes:
+        return (*self.over, *range(2, len(shape)))
+
+    def _count(self, shape: Axes) -> int:
+        """How many values a variance is that of."""
+        return prod(shape[axis] for axis in self._axes(shape))
+
+    def _admit(self, x: Any, shape: Axes) -> None:
         """Raise where the variance is that of fewer than two values."""
-        if prod(shape[axis] for axis in axes) < 2:
+        if self._by_batch and self._count(shape) < 2:
             per = "channel" if self.over else "channel of each example"
             raise DataError(
                 f"{self!r} needs more than one value for each {per} where it takes their "
-                f"variance, as in training; the input has shape {tuple(shape)}"
+                f"variance, as in training; the input has shape {shape}"
             )
 
     def _keep(self, ops: Namespace, mean: Any, variance: Any, count: int) -> None:
@@ -99,8 +106,8 @@ class BatchNorm(TrackedNorm):
             (at first 1); without them prediction uses those of its batch too.
         dtype: of parameters and statistics.
 
-    Shapes: (batch, channels, *space) or (batch, features) to the same. FLOPs: for each element
-    5 in training, 2 in prediction, and 1 more if affine.
+    Shapes: (batch, channels, *space) or (batch, features) to the same. FLOPs, in
+    prediction: 2 for each element, 3 if affine, and 3 or 4 for each channel.
 
     Raises:
         DataError: when called, the input has another number of channels, or integers; or the
@@ -150,7 +157,8 @@ class InstanceNorm(TrackedNorm):
             towards the mean over the batch of what its examples have.
         dtype: of parameters and statistics.
 
-    Shapes: (batch, channels, *space) to the same. FLOPs: 5 for each element, 6 if affine.
+    Shapes: (batch, channels, *space) to the same. FLOPs: 5 for each element, 6 if affine, and
+    5 for each channel of an example, 6 if affine.
 
     Raises:
         DataError: when called, the input has another number of channels, or integers, or one

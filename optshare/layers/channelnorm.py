@@ -11,8 +11,17 @@ from optshare.dispatch import namespace_of
 from optshare.errors import DataError
 from optshare.initializers import ones
 from optshare.layers.base import Layer
-from optshare.layers.checks import Activation, require_floating, sizes_and_activation, unfit, whole
-from optshare.layers.normalising import along, moments, normalised, require_eps
+from optshare.layers.checks import Activation, sizes_and_activation, unfit, whole
+from optshare.layers.normalising import (
+    along,
+    moments,
+    narrowed,
+    normalised,
+    require_eps,
+    require_real,
+    require_real_dtype,
+    widened,
+)
 from optshare.layers.weights import bias as bias_of
 from optshare.namespace.protocol import Namespace
 from optshare.parameter import Box
@@ -43,6 +52,7 @@ class ChannelNorm(Layer):
             raise TypeError(f"{name} takes {', '.join(self.names)}, not {len(self._sizes)} sizes")
         whole(name, **dict(zip(self.names, self._sizes, strict=False)))
         require_eps(name, eps)
+        require_real_dtype(name, dtype)
         self.eps, self.affine = eps, bool(affine)
         self.weight = bias_of((self._asked,), dtype, ones) if affine else None
         self.bias = bias_of((self._asked,), dtype) if affine else None
@@ -62,24 +72,26 @@ class ChannelNorm(Layer):
 
     def _shape_of(self, x: Any) -> tuple[int, ...]:
         """The shape of an input; raises `DataError` if it does not fit."""
-        shape: tuple[int, ...] = tuple(getattr(x, "shape", ()))
-        box: Box | None = next(iter(self._boxes()), None)
-        fits = box is not None and shape[1:2] == box.shape and x.dtype == box.dtype
+        given: Any = getattr(x, "shape", ())
+        shape: tuple[int, ...] = tuple(given)
+        boxes = self._boxes()
+        known = next((box for box in boxes if box.built), None)
+        fits = known is not None and shape[1:2] == known.shape and x.dtype == known.dtype
         if not fits or len(shape) < 2 + self.space:
-            self._fit(x, self._asked if box is None else box.shape[0])
+            self._require(x, self._asked if known is None else known.shape[0])
+        self._admit(x, shape)
+        for box in boxes:
+            if not box.built:
+                box.build((shape[1],))
         return shape
 
-    def _fit(self, x: Any, channels: int | None) -> None:
-        """Take the number of channels if none was given, and else say that it does not fit."""
-        shape = require_floating(self, x)
+    def _require(self, x: Any, channels: int | None) -> None:
+        """Raise unless an input has so many channels, some for `None`."""
+        shape = require_real(self, x)
         if len(shape) < 2 + self.space or not shape[1] or channels not in (None, shape[1]):
             space = ", space, ..." if self.space else ", *space"
             count = "some" if channels is None else channels
             raise unfit(self, f"an array (batch, channels{space}) with {count} channels", x)
-        self._admit(x, shape)
-        for box in self._boxes():
-            if not box.built:
-                box.build((shape[1],))
 
     def _admit(self, x: Any, shape: tuple[int, ...]) -> None:
         """Raise for what else does not fit, before anything is drawn."""
@@ -89,7 +101,9 @@ class ChannelNorm(Layer):
         weight, bias = along(self.weight, shape), along(self.bias, shape)
         return normalised(ops, centred, variance, self.eps, weight, bias)
 
-    def _activated(self, y: Any) -> Any:
+    def _finished(self, ops: Namespace, y: Any, x: Any) -> Any:
+        """The output, in the dtype that belongs to the input."""
+        y = narrowed(ops, y, x, self.weight)
         return y if self.activation is None else self.activation(y)
 
 
@@ -106,7 +120,8 @@ class GroupNorm(ChannelNorm):
         affine: whether each channel has a weight (at first 1) and a bias (at first 0).
         dtype: of the parameters.
 
-    Shapes: (batch, channels, *space) to the same. FLOPs: 5 for each element, 6 if affine.
+    Shapes: (batch, channels, *space) to the same. FLOPs: 5 for each element, 6 if affine, and
+    for each example 5 for each group, and 1 for each channel if affine.
 
     Raises:
         DataError: the groups do not divide the channels; when called, the input has another
@@ -149,7 +164,7 @@ class GroupNorm(ChannelNorm):
         batch, channels, *space = shape = self._shape_of(x)
         ops = namespace_of(x)
         inside = [self.groups, channels // self.groups]
-        grouped = ops.reshape(x, (batch, *inside, *space))
+        grouped = ops.reshape(widened(ops, x), (batch, *inside, *space))
         _, centred, variance = moments(ops, grouped, tuple(range(2, len(shape) + 1)))
         y = self._output(ops, centred, variance, (1, *inside, *[1] * len(space)))
-        return self._activated(ops.reshape(y, shape))
+        return self._finished(ops, ops.reshape(y, shape), x)

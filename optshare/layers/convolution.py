@@ -98,7 +98,7 @@ class Convolution(Layer):
             return
         full = self._full(shape[1])
         naming(self, self._require_places, shape, full)
-        if not self._tied and not self.weight.built:
+        if not self.weight.built:
             self.weight.build(full)
         if self.bias is not None and not self.bias.built:
             out: Any = self._channels(full)[1]

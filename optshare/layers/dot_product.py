@@ -71,7 +71,7 @@ def attention(
         weights = ops.nn.softmax(scores, axis=-1)
     else:
         weights = ops.nn.softmax(ops.where(allowed, scores, _lowest(scores)), axis=-1)
-        weights = ops.where(allowed, weights, 0.0)
+        weights = weights * ops.astype(allowed, weights.dtype)
     return (weights if dropout is None else dropout(weights)) @ value
 
 
@@ -80,8 +80,7 @@ def _restricted(ops: Namespace, scores: Any, mask: Any, causal: bool) -> tuple[A
     if mask is not None:
         mask = _fitting(ops, mask, scores)
         if dtype_name(mask.dtype) != "bool":
-            finite = mask != -math.inf
-            mask, scores = finite, scores + ops.where(finite, mask, 0.0)
+            mask, scores = mask != -math.inf, scores + mask
     if not causal:
         return mask, scores
     lower = placed(ops, _lower(*scores.shape[-2:]), scores)

@@ -25,7 +25,7 @@ class Dropout(Modal, Layer):
         p: the probability of a zero, in [0, 1).
         seed: of the masks; drawn from `optshare.seed`'s generator by default.
 
-    Shapes: any to the same. FLOPs: 2 for each element where it acts, else 0.
+    Shapes: any to the same. FLOPs: 2 for each element and 1 where it acts, else 0.
 
     Raises:
         HyperparameterError: p out of range.

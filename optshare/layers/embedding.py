@@ -23,7 +23,7 @@ class Embedding(Layer):
     Args:
         vocabulary: the number of rows.
         features: the size of each.
-        init: `init(shape, dtype, rng)`, or a name, draws the weight, of shape (vocabulary, features).
+        init: `init(shape, dtype, rng)`, or a name, draws the weight, (vocabulary, features).
         dtype: of the weight.
         rng: where to draw from; by default what `optshare.seed` started.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from optshare.dispatch import namespace_of
+from optshare.errors import DataError
 from optshare.layers.base import Layer
 
 
@@ -18,6 +19,8 @@ class Flatten(Layer):
 
     def __call__(self, x: Any) -> Any:
         """The input in the shape (batch, features)."""
+        if not getattr(x, "shape", ()):
+            raise DataError(f"{self!r} needs an array with a batch axis, not {type(x).__name__}")
         features = 1
         for size in x.shape[1:]:
             features *= size

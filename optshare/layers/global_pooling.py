@@ -34,7 +34,7 @@ class GlobalMeanPool(Layer):
     """The mean of each channel.
 
     Shapes: (batch, channels, *space) to (batch, channels, 1, ...), with as many axes.
-    FLOPs: 1 for each element of the input.
+    FLOPs: 1 for each element of the input and of the output.
 
     Raises:
         DataError: as `GlobalMaxPool`.

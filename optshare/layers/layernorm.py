@@ -10,8 +10,17 @@ import numpy as np
 from optshare.dispatch import namespace_of
 from optshare.initializers import ones
 from optshare.layers.base import Layer
-from optshare.layers.checks import Activation, require_floating, sizes_and_activation, unfit, whole
-from optshare.layers.normalising import Axes, moments, normalised, require_eps
+from optshare.layers.checks import Activation, sizes_and_activation, unfit, whole
+from optshare.layers.normalising import (
+    Axes,
+    moments,
+    narrowed,
+    normalised,
+    require_eps,
+    require_real,
+    require_real_dtype,
+    widened,
+)
 from optshare.layers.weights import bias as bias_of
 from optshare.namespace.protocol import Namespace
 from optshare.narrowing import is_sequence
@@ -35,6 +44,7 @@ class LastAxesNorm(Layer):
         self._given: tuple[int, ...] = tuple(first if is_sequence(first) else listed)
         for size in self._given:
             whole(name, size=size)
+        require_real_dtype(name, dtype)
         self.affine = bool(affine)
         self._sizes: Sizes = self._given or (None,)
         self.weight = bias_of(self._sizes, dtype, ones) if affine else None
@@ -46,25 +56,27 @@ class LastAxesNorm(Layer):
 
     def _axes_of(self, x: Any) -> Axes:
         """The axes of an input to normalise over; raises `DataError` if it does not fit."""
-        weight, count = self.weight, len(self._sizes)
-        last = getattr(x, "shape", ())[-count:]
-        if weight is None or last != weight.shape or x.dtype != weight.dtype:
-            self._fit(x, self._sizes if weight is None else weight.shape)
-        return tuple(range(-count, 0))
+        boxes = [box for box in (self.weight, self.bias) if box is not None]
+        known = next((box for box in boxes if box.built), None)
+        wanted = self._sizes if known is None else known.shape
+        last: tuple[int, ...] = tuple(getattr(x, "shape", ())[-len(wanted) :])
+        if known is None or last != wanted or x.dtype != known.dtype:
+            self._require(x, last, wanted)
+        for box in boxes:
+            if not box.built:
+                box.build(last)
+        return tuple(range(-len(wanted), 0))
 
-    def _fit(self, x: Any, wanted: Sizes) -> None:
-        """Take the size of the last axis if none was given, and else say that it does not fit."""
-        last = require_floating(self, x)[-len(wanted) :]
+    def _require(self, x: Any, last: tuple[int, ...], wanted: Sizes) -> None:
+        """Raise unless the last axes have these sizes, or one of any size for `None`."""
+        require_real(self, x)
         if last != wanted and (wanted != (None,) or last in ((), (0,))):
             what = "last axis is not empty" if wanted == (None,) else f"last axes have {wanted}"
             raise unfit(self, f"an array whose {what}", x)
-        for box in (self.weight, self.bias):
-            if box is not None and not box.built:
-                box.build(last)
 
-    def _output(self, ops: Namespace, centred: Any, variance: Any, eps: float) -> Any:
+    def _output(self, ops: Namespace, centred: Any, variance: Any, eps: float, x: Any) -> Any:
         weight, bias = (None if box is None else box.value for box in (self.weight, self.bias))
-        y = normalised(ops, centred, variance, eps, weight, bias)
+        y = narrowed(ops, normalised(ops, centred, variance, eps, weight, bias), x, self.weight)
         return y if self.activation is None else self.activation(y)
 
 
@@ -82,7 +94,8 @@ class LayerNorm(LastAxesNorm):
             of these axes.
         dtype: of the parameters.
 
-    Shapes: (..., *sizes) to the same. FLOPs: 5 for each element, 7 if affine.
+    Shapes: (..., *sizes) to the same. FLOPs: 5 for each element, 7 if affine, and
+    5 for each mean.
 
     Raises:
         DataError: when called, the last axes have other sizes, or integers.
@@ -109,8 +122,8 @@ class LayerNorm(LastAxesNorm):
     def __call__(self, x: Any) -> Any:
         """The output, of the shape of the input."""
         axes, ops = self._axes_of(x), namespace_of(x)
-        _, centred, variance = moments(ops, x, axes)
-        return self._output(ops, centred, variance, self.eps)
+        _, centred, variance = moments(ops, widened(ops, x), axes)
+        return self._output(ops, centred, variance, self.eps, x)
 
 
 class RMSNorm(LastAxesNorm):
@@ -121,12 +134,14 @@ class RMSNorm(LastAxesNorm):
     Args:
         sizes: of the last axes, one by one or as one shape.
         activation: a function of an array; none by default.
-        eps: is added to the mean square; by default, as in PyTorch, the machine epsilon of the
-            input's dtype (1.2e-7 for float32, 2.2e-16 for float64).
+        eps: is added to the mean square; by default, as in PyTorch, the machine epsilon of
+            the dtype that it computes in: 1.2e-7 for float32 and half precision, 2.2e-16 for
+            float64.
         affine: whether there is a weight (at first 1) for each element of these axes.
         dtype: of the weight.
 
-    Shapes: (..., *sizes) to the same. FLOPs: 3 for each element, 4 if affine.
+    Shapes: (..., *sizes) to the same. FLOPs: 3 for each element, 4 if affine, and
+    4 for each mean.
 
     Raises:
         DataError: when called, the last axes have other sizes, or integers.
@@ -156,16 +171,7 @@ class RMSNorm(LastAxesNorm):
     def __call__(self, x: Any) -> Any:
         """The output, of the shape of the input."""
         axes, ops = self._axes_of(x), namespace_of(x)
-        mean_square = ops.mean(ops.square(x), axis=axes, keepdims=True)
-        eps = machine_epsilon(x.dtype) if self.eps is None else self.eps
-        return self._output(ops, x, mean_square, eps)
-
-
-def machine_epsilon(dtype: Any) -> float:
-    """The distance from 1 to the next number of a floating dtype of any engine.
-
-    >>> machine_epsilon(np.dtype("float64"))
-    2.220446049250313e-16
-    """
-    name = dtype_name(dtype)
-    return 2.0**-7 if name == "bfloat16" else float(np.finfo(name).eps)
+        wide = widened(ops, x)
+        mean_square = ops.mean(ops.square(wide), axis=axes, keepdims=True)
+        eps = float(np.finfo(dtype_name(wide.dtype)).eps) if self.eps is None else self.eps
+        return self._output(ops, wide, mean_square, eps, x)

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from optshare.layers.base import Layer
+from optshare.layers.chain import Chain
+from optshare.losses import nll
 from optshare.tree import params
+
+
+class _ByLayer:
+    """The parameters, in one list for each layer of the chain; gives way to an attribute."""
+
+    def __get__(self, model: Any, kind: Any = None) -> Any:
+        if model is None:
+            return self
+        layers = list(model.chain) if isinstance(model.chain, Chain) else [model.chain]
+        return [params(layer) for layer in layers]
 
 
 class Model(Layer):
     """`f()` iterates over the parameters, `f(x)` predicts, `f(x, y)` is the loss.
 
-    A subclass defines `predict(x)` and `loss(x, y)`.
+    `Model(chain)` predicts with the chain, its loss is `nll`, and its `w` the
+    parameters in one list for each layer; a subclass
+    defines `predict(x)` and `loss(x, y)`.
 
     >>> from optshare import Parameter, mse
     >>> class Line(Model):
@@ -30,13 +44,28 @@ class Model(Layer):
     [(1, 1), (1,)]
     """
 
+    chain: Any = None
+
+    def __init__(self, chain: Callable[..., Any] | None = None) -> None:
+        self.chain = chain
+
+    w = _ByLayer()
+
     def predict(self, x: Any) -> Any:
         """The prediction for an input."""
-        raise NotImplementedError(f"{type(self).__name__} defines no predict(x)")
+        if self.chain is None:
+            raise NotImplementedError(f"{type(self).__name__} defines no predict(x)")
+        return self.chain(x)
 
     def loss(self, x: Any, y: Any) -> Any:
         """The loss of the prediction for x, against y."""
-        raise NotImplementedError(f"{type(self).__name__} defines no loss(x, y)")
+        if self.chain is None:
+            raise NotImplementedError(f"{type(self).__name__} defines no loss(x, y)")
+        return nll(self(x), y)
+
+    def given(self) -> tuple[Any, ...]:
+        """The chain."""
+        return () if self.chain is None else (self.chain,)
 
     def __call__(self, *args: Any) -> Any:
         """The parameters, a prediction, or the loss."""

@@ -37,8 +37,9 @@ class Modes:
                 f"{type(part).__name__} is a model of a framework's own; set its mode by the "
                 f"framework's means, such as model.eval()"
             )
-        self._before = [(each, each.training) for _, each in parts(part) if isinstance(each, Modal)]
-        if not self._before and not callable(part):
+        inside = [each for _, each in parts(part)]
+        self._before = [(each, each.training) for each in inside if isinstance(each, Modal)]
+        if not any(map(callable, inside)):
             raise EmptyModelError(f"a {type(part).__name__} has no layers whose mode could be set")
         for layer, _ in self._before:
             layer.training = training
@@ -67,7 +68,7 @@ def testmode(part: Any) -> Modes:
         part: a layer, or whatever holds layers: a model, a list, a function.
 
     Raises:
-        EmptyModelError: nothing in it could have a mode, or it is a framework's own model.
+        EmptyModelError: it holds no layers, or it is a framework's own model.
 
     >>> from optshare import Chain, Dropout
     >>> model = Chain(Dropout(0.5))

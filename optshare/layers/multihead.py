@@ -46,8 +46,9 @@ class MultiHeadAttention(Container):
     broadcast to (batch, heads, queries, keys). A padding mask of shape (batch, keys) is given as
     `mask[:, None, None, :]`. A query that no key is left for gives `out` of 0, its bias.
 
-    FLOPs: for self-attention over T positions, 8 T features^2 for the projections
-    and 4 T^2 features for attention, for each sequence.
+    FLOPs: for self-attention over T positions, for each sequence 8 T features^2 for the
+    projections, 4 T features more with biases, and those of `attention` for each head:
+    4 T^2 features + 3 T^2 heads + T features.
 
     Raises:
         DataError: heads do not divide the features, or what is called with does not fit.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -15,7 +16,6 @@ from optshare.layers.checks import require_floating, unfit, whole
 from optshare.layers.dropout import Dropout
 from optshare.layers.weights import bias as bias_of
 from optshare.layers.weights import weight as weight_of
-from optshare.namespace.completed import complete
 from optshare.namespace.protocol import Namespace
 from optshare.narrowing import is_sequence
 
@@ -203,11 +203,15 @@ def _namespace(x: Any, weight: Any) -> Namespace:
     try:
         return namespace_of(x, weight)
     except MixedBackendsError:  # one engine inside another: the operators know both
-        return _COMPOSED
+        return _composed()
 
 
-_COMPOSED = complete(ops, nn=SimpleNamespace(sigmoid=ops.nn.sigmoid))
-"""Recurrent networks by their definitions, whose every function asks anew whose its array is."""
+@cache
+def _composed() -> Namespace:
+    """Recurrent networks by their definitions; each function asks anew whose its array is."""
+    from optshare.namespace.completed import complete  # noqa: PLC0415 # seldom needed: 8 ms
+
+    return complete(ops, nn=SimpleNamespace(sigmoid=ops.nn.sigmoid))
 
 
 def _joined(ops: Namespace, arrays: list[Any]) -> Any:

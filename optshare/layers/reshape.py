@@ -9,6 +9,7 @@ from optshare.dispatch import namespace_of
 from optshare.errors import DataError
 from optshare.layers.base import Layer
 from optshare.layers.checks import unfit, whole
+from optshare.parameter import is_array
 
 
 class Reshape(Layer):
@@ -40,7 +41,9 @@ class Reshape(Layer):
 
     def __call__(self, x: Any) -> Any:
         """The input in the shape (batch, *shape)."""
-        found = tuple(getattr(x, "shape", ()))
+        if not is_array(x):
+            raise DataError(f"{self!r} needs an array, not a {type(x).__name__}")
+        found = tuple(x.shape)
         elements = math.prod(found[1:])
         known = math.prod(n for n in self.sizes if n != -1)
         if not found or (elements % known if -1 in self.sizes else elements != known):

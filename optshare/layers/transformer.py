@@ -48,7 +48,8 @@ class TransformerBlock(Container):
     The parts are `attention_norm`, `attention`, `feedforward_norm`, `expand` and `contract`.
 
     Shapes: (batch, time, features) to the same; `mask` as in `MultiHeadAttention`.
-    FLOPs: those of attention, and 4 features hidden for each position.
+    FLOPs: those of attention, of two LayerNorms, and for each position 4 features hidden
+    + hidden + features for the layers, hidden for the activation, 2 features for the sums.
 
     Raises:
         DataError: heads do not divide the features, or the input does not fit.

@@ -50,7 +50,7 @@ def _between_blanks(ops: Namespace, labels: Any, blank: int) -> Any:
 def _recursion(ops: Namespace, between: Any, start: Any, blank: int) -> Any:
     """One step of alpha."""
     two_before = ops.concat([ops.full_like(between[:, :2], blank), between[:, :-2]], axis=1)
-    may_skip = ops.logical_and(between != blank, between != two_before)
+    may_skip = (between != blank) & (between != two_before)
     none = ops.full_like(start[:, :2], -math.inf)
 
     def step(alpha: Any, emitted: Any) -> tuple[Any, Any]:
@@ -75,7 +75,7 @@ def log_sum(ops: Namespace, *terms: Any) -> Any:
     """log(exp(x) + exp(y) + ...); where all are minus infinity, so is it, with gradient 0."""
     stacked = ops.stack(terms, axis=0)
     top = ops.stop_gradient(ops.max(stacked, axis=0))
-    top = ops.where(ops.isfinite(top), top, 0.0)
+    top = ops.where(top > -math.inf, top, 0.0)
     total = ops.sum(ops.exp(stacked - top), axis=0)
     none = total == 0
     return ops.where(none, -math.inf, ops.log(ops.where(none, 1.0, total)) + top)

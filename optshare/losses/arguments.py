@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from optshare.errors import DataError, HyperparameterError
-from optshare.losses.arrays import array, fitting, namespace_beside, real
+from optshare.losses.arrays import array, fitting, namespace_beside, numbers_of, real
 from optshare.losses.reducing import kept
 from optshare.namespace.protocol import Namespace
 
@@ -38,10 +38,10 @@ def require_within(
     name: str, what: str, ops: Namespace, x: Any, fix: str, low: float = 0.0, high: float = 1.0
 ) -> None:
     """Raise `DataError` for a number below or above; not for NaN, nor for what is not known yet."""
-    x = ops.stop_gradient(x)
-    if 0 in x.shape or not ops.is_concrete(x):
+    numbers = numbers_of(ops, x)
+    if numbers is None or not numbers.size:
         return
-    least, most = float(ops.min(x)), float(ops.max(x))
+    least, most = float(numbers.min()), float(numbers.max())
     if least < low or most > high:
         wrong = least if least < low else most
         raise DataError(f"{name}: the {what} has {wrong:g}, not in [{low:g}, {high:g}]; {fix}")

@@ -73,6 +73,12 @@ def is_whole(dtype: Any) -> bool:
     return "int" in str(dtype) if kind is None else kind in "iu"
 
 
+def numbers_of(ops: Namespace, x: Any) -> np.ndarray[Any, Any] | None:
+    """The numbers of an array, tracked or not, in NumPy's memory; `None` if they are not known."""
+    x = ops.stop_gradient(x)
+    return on_host(x) if ops.is_concrete(x) else None
+
+
 def on_host(x: Any) -> np.ndarray[Any, Any]:
     """The numbers of an array of any engine in NumPy's memory."""
     foreign = is_array(x) and not is_host(x)

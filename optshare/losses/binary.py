@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from optshare.errors import DataError
 from optshare.losses.arguments import paired, require_within
+from optshare.losses.arrays import numbers_of
 from optshare.losses.numerics import xlog1py, xlogy
 from optshare.losses.reducing import Reduction, weighted
 from optshare.namespace.protocol import Namespace
@@ -37,7 +40,6 @@ def binarycrossentropy(
             the mean of.
         HyperparameterError: an unknown reduction.
 
-    >>> import numpy as np
     >>> binarycrossentropy(np.array([0., 0.]), np.array([0, 1]))
     np.float64(0.6931471805599453)
     >>> binarycrossentropy(np.array([0.5, 0.25]), np.array([0, 1]), logits=False, reduction="none")
@@ -77,7 +79,6 @@ def hinge(
     A target is -1 or 1; Keras takes 0 and 1 too, here they raise `DataError`. Arguments and
     other exceptions are those of `mse`.
 
-    >>> import numpy as np
     >>> hinge(np.array([0.5, 2., 2.]), np.array([1, 1, -1]), reduction="none")
     array([0.5, 0. , 3. ])
     """
@@ -95,7 +96,6 @@ def squared_hinge(
 ) -> Any:
     """max(0, 1 - target * score)**2, with the arguments and exceptions of `hinge`.
 
-    >>> import numpy as np
     >>> squared_hinge(np.array([0.5, 2., 2.]), np.array([1, 1, -1]), reduction="none")
     array([0.25, 0.  , 9.  ])
     """
@@ -106,7 +106,7 @@ def squared_hinge(
 def _margins(name: str, scores: Any, target: Any, mask: Any) -> tuple[Namespace, Any, Any]:
     """max(0, 1 - target * score), and which count."""
     ops, p, t, keep = paired(name, scores, target, mask)
-    known = ops.stop_gradient(t)
-    if ops.is_concrete(known) and not bool(ops.all(ops.logical_or(known == 1, known == -1))):
+    numbers = numbers_of(ops, t)
+    if numbers is not None and not np.isin(numbers, (-1, 1)).all():
         raise DataError(f"{name}: a target is neither -1 nor 1; of 0 and 1 make 2 * target - 1")
     return ops, ops.nn.relu(1 - t * p), keep

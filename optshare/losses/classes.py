@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,10 +52,10 @@ class Classes:
         """log(p) of each class; 0 where it is infinite and a factor that is 0 follows."""
         ops = self.ops
         if not self.logits:
-            nothing = ops.logical_and(share == 0, self.scores == 0)
+            nothing = (share == 0) & (self.scores == 0)
             return ops.log(ops.where(nothing, 1.0, self.scores))
         logs = ops.nn.log_softmax(self.scores)
-        return ops.where(ops.logical_and(share == 0, ops.isinf(logs)), 0.0, logs)
+        return ops.where((share == 0) & (logs == -math.inf), 0.0, logs)
 
     def shares(self) -> Any:
         """The target probabilities; those of labels are 0 and 1."""

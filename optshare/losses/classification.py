@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, cast
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from optshare.losses.labels import checked, known
 from optshare.losses.numerics import xlogy
 from optshare.losses.reducing import Reduction, reduced
 from optshare.losses.smoothing import label_smoothing as smoothed
+from optshare.parameter import is_array
 
 
 def nll(
@@ -139,9 +141,34 @@ def kldivergence(
 def accuracy(scores: Any, labels: Any) -> float:
     """The share of labels whose score is the highest, from 0 to 1.
 
+    Args:
+        scores: (..., classes); or a model, which is called without recording.
+        labels: the classes, counted from 0; beside a model the data, pairs of
+            inputs and labels such as `minibatch` gives.
+
+    Raises:
+        LabelError: a label is no integer, or not below the number of classes.
+        DataError: there are no data.
+
     >>> accuracy(np.array([[1., 0.], [1., 0.]]), np.array([0, 1]))
     0.5
+    >>> from optshare import minibatch
+    >>> x, y = np.array([[1., 0.], [0., 3.], [2., 0.]]), np.array([0, 1, 1])
+    >>> accuracy(lambda x: 2 * x, minibatch(x, y, 2))
+    0.6666666666666666
     """
+    if is_array(scores) or not callable(scores):
+        found: Any = _right(scores, labels)
+        return float(np.mean(found))
+    model, pairs = cast(Callable[[Any], Any], scores), cast(Iterable[tuple[Any, Any]], labels)
+    right = [_right(model(x), y) for x, y in pairs]
+    if not right:
+        raise DataError("accuracy: the data are empty, or a generator that was used up before")
+    return float(np.mean(np.concatenate(right)))
+
+
+def _right(scores: Any, labels: Any) -> Any:
+    """Whether the highest score is that of the label, for each."""
     ops = namespace_of(scores)
     best: Any = ops.argmax(scores, axis=-1)
-    return float(np.mean(np.equal(on_host(best), checked(ops, labels, scores))))
+    return np.equal(on_host(best), checked(ops, labels, scores)).ravel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,7 @@ def ctc(
     labels, steps, counts = (indices(ops, each, scores) for each in (labels, steps, counts))
     losses = -log_probability(ops, ops.nn.log_softmax(scores), labels, steps, counts, blank)
     if zero_infinity:
-        losses = ops.where(ops.isinf(losses), 0.0, losses)
+        losses = ops.where(losses == math.inf, 0.0, losses)
     if keep is not None:
         losses = ops.where(keep, losses, 0.0)
     if reduction == "mean":

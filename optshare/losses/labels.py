@@ -38,7 +38,8 @@ def checked(ops: Namespace, labels: Any, scores: Any) -> Any:
 
 def require_classes(found: Any, classes: int) -> None:
     """Raise `LabelError` for a label that names no class."""
-    if found.size and not 0 <= found.min() <= found.max() < classes:
+    unsigned = found.astype(np.uint64)  # where a negative label is a large one
+    if found.size and unsigned.max() >= classes:
         wrong = found.min() if found.min() < 0 else found.max()
         raise LabelError(f"label {wrong} is not one of {classes} classes, counted from 0")
 

@@ -9,13 +9,13 @@ from optshare.namespace.protocol import Namespace
 
 def xlogy(ops: Namespace, x: Any, y: Any) -> Any:
     """x * log(y), and 0 where both are 0, as `scipy.special.xlogy`."""
-    nothing = ops.logical_and(x == 0, y == 0)
+    nothing = (x == 0) & (y == 0)
     return x * ops.log(ops.where(nothing, 1.0, y))
 
 
 def xlog1py(ops: Namespace, x: Any, y: Any) -> Any:
     """x * log(1 + y), and 0 where x and 1 + y are 0, as `scipy.special.xlog1py`."""
-    nothing = ops.logical_and(x == 0, y == -1)
+    nothing = (x == 0) & (y == -1)
     return x * ops.log1p(ops.where(nothing, 0.0, y))
 
 

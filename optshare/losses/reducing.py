@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import numpy as np
+
 from optshare.errors import DataError, HyperparameterError
-from optshare.losses.arrays import beside, fitting
+from optshare.losses.arrays import array, beside, fitting, numbers_of
 from optshare.namespace.protocol import Namespace
 
 Reduction = Literal["mean", "sum", "none"]
@@ -69,17 +71,16 @@ def kept(name: str, ops: Namespace, mask: Any, like: Any) -> Any:
     Raises:
         DataError: it does not broadcast, has other numbers than 0 and 1, or keeps nothing.
     """
-    mask = ops.stop_gradient(beside(ops, mask, like))
+    shape, mask = tuple(like.shape), array(mask)
     require_broadcast(name, "mask", mask, like)
-    keep = mask != 0
-    if ops.is_concrete(mask):
-        if not bool(ops.all(ops.logical_or(mask == 0, mask == 1))):
-            raise DataError(f"{name}: the mask has numbers other than 0 and 1; use weight=")
-        if not bool(ops.any(keep)):
-            raise DataError(
-                f"{name}: the mask keeps nothing of shape {tuple(like.shape)}; leave the batch out"
-            )
-    return ops.broadcast_to(keep, tuple(like.shape))
+    numbers = numbers_of(ops, mask)
+    if numbers is None:
+        return ops.broadcast_to(mask != 0, shape)
+    if not np.isin(numbers, (0, 1)).all():
+        raise DataError(f"{name}: the mask has numbers other than 0 and 1; use weight=")
+    if not numbers.any():
+        raise DataError(f"{name}: the mask keeps nothing of shape {shape}; leave the batch out")
+    return beside(ops, np.ones(shape, bool) & (numbers != 0), like)
 
 
 def require_broadcast(name: str, what: str, x: Any, like: Any) -> None:

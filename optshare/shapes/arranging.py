@@ -60,6 +60,29 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Shaped:
     return x
 
 
+@stands_for(np.sort, name="sort")
+def sort(x: Any, axis: int = -1, **options: Any) -> Shaped:
+    """The elements in order along an axis."""
+    x = shaped(x)
+    normal_axes(axis, x.ndim)
+    return x
+
+
+@stands_for(np.argsort, name="argsort")
+def argsort(x: Any, axis: int = -1, **options: Any) -> Shaped:
+    """The places of the sorted elements."""
+    return Shaped(sort(x, axis).shape, np.intp)
+
+
+@stands_for(np.tril, name="tril")
+@stands_for(np.triu, name="triu")
+def triangle(x: Any, k: int = 0) -> Shaped:
+    """The array with zeros on one side of a diagonal of its last two axes."""
+    x = shaped(x)
+    normal_axes((-2, -1), x.ndim)
+    return x
+
+
 @stands_for(np.repeat, name="repeat")
 def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     """Each element along an axis so many times; flattened first where there is no axis."""
@@ -82,8 +105,11 @@ def diff(x: Any, *, axis: int = -1, n: int = 1, prepend: Any = None, append: Any
 def _numpy_diff(a: Any, n: int = 1, axis: int = -1, **ends: Any) -> Any:
     x = shaped(a)
     (place,) = normal_axes(axis, x.ndim)
-    one = Shaped((*x.shape[:place], 1, *x.shape[place + 1 :]), x.dtype)
-    given = {name: each if np.ndim(each) else one for name, each in ends.items()}
+    one = (*x.shape[:place], 1, *x.shape[place + 1 :])
+    given = {
+        name: shaped(each) if np.ndim(each) else Shaped(one, shaped(each).dtype)
+        for name, each in ends.items()
+    }
     return diff(x, axis=place, n=n, **given)
 
 

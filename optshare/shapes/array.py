@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from operator import getitem, index
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
@@ -32,7 +33,7 @@ class Shaped(Methods):
         dtype: anything that `numpy.dtype` takes.
 
     Raises:
-        DataError: a size is no whole number, or negative.
+        DataError: a size is no whole number, or negative; or NumPy could not address the elements.
         NoNumbersError: a number is asked for, as by `float(x)`, `if x > 0` or `x[x > 0]`.
 
     >>> x = Shaped((2, 3), "float32")
@@ -50,6 +51,8 @@ class Shaped(Methods):
     def __init__(self, shape: int | Sequence[int], dtype: Any) -> None:
         self._shape = _sizes(shape)
         self._dtype: np.dtype[Any] = np.dtype(dtype)
+        if self.size * self._dtype.itemsize > sys.maxsize:
+            raise DataError(f"{self!r} has more bytes than an array can have")
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -19,7 +19,7 @@
 - Activations of `nn`: 1 for each element; `nn.softmax` and `nn.log_softmax` 3 (exponential, sum,
   and quotient or difference); `nn.cross_entropy` as `log_softmax`, and 1 for each label.
 - `nn.lstm`, `nn.gru`, `scan`: what a step is composed of, times the steps.
-- Shapes, indexing, casts, creation, parts of complex numbers, `nn.embedding`, `random`: 0.
+- Shapes, indexing, sorting, casts, creation, parts of complex numbers, `nn.embedding`, `random`: 0.
 
 An operation counts 1 whatever the dtype, and whatever it costs a machine.
 """

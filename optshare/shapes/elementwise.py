@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from optshare.errors import DataError
+from optshare.errors import DataError, NoNumbersError
 from optshare.narrowing import is_sequence
 from optshare.parameter import is_array
 from optshare.shapes.array import Shaped
@@ -19,15 +19,17 @@ from optshare.shapes.untyped import np, op
 
 # fmt: off
 NAMES = (
-    "abs", "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "ceil",
-    "cos", "cosh", "divide", "equal", "exp", "expm1", "floor", "greater", "greater_equal",
-    "hypot", "isfinite", "isinf", "isnan", "less", "less_equal", "log", "log10", "log1p",
-    "log2", "logaddexp", "logical_and", "logical_not", "logical_or", "maximum", "minimum",
-    "multiply", "negative", "not_equal", "positive", "pow", "reciprocal", "round", "sign",
-    "sin", "sinh", "sqrt", "square", "subtract", "tan", "tanh", "trunc", "where",
+    "abs", "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "bitwise_and",
+    "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor",
+    "ceil", "copysign", "cos", "cosh", "divide", "equal", "exp", "expm1", "floor",
+    "floor_divide", "greater", "greater_equal", "hypot", "isfinite", "isinf", "isnan", "less",
+    "less_equal", "log", "log10", "log1p", "log2", "logaddexp", "logical_and", "logical_not",
+    "logical_or", "logical_xor", "maximum", "minimum", "multiply", "negative", "nextafter",
+    "not_equal", "positive", "pow", "reciprocal", "remainder", "round", "sign", "signbit",
+    "sin", "sinh", "sqrt", "square", "subtract", "tan", "tanh", "trunc",
 )
 # fmt: on
-"""Those of `ops` that NumPy calls so, too."""
+"""Those of the protocol, and more of the Array API standard, that NumPy calls so, too."""
 
 FURTHER = np.around, np.nan_to_num, np.sinc, np.angle, np.isclose
 """Those of NumPy's own that are no universal functions."""
@@ -126,6 +128,20 @@ def _numpy_clip(
 def conj(x: Any) -> Shaped:
     """The complex conjugate; a real array is its own."""
     return shaped(x)
+
+
+_where = elementwise(np.where)
+
+
+@stands_for(np.where, name="where")
+def where(condition: Any, *choices: Any) -> Any:
+    """The first choice where the condition holds, the second elsewhere."""
+    if len(choices) != 2:
+        raise NoNumbersError(
+            "where(condition) gives as many places as there are truths, and here are no numbers; "
+            "write where(condition, x, y), or call the model on real data instead"
+        )
+    return _where(condition, *choices)
 
 
 for name in NAMES:

@@ -36,8 +36,8 @@ def getitem(x: Any, index: Any) -> Shaped:
     Shaped((2, 1, 2, 6), int8)
     """
     x = shaped(x)
-    given = index if isinstance(index, tuple) else (index,)
-    places = [_read(each) for each in cast(tuple[Any, ...], given)]
+    given = cast(Any, index) if isinstance(index, tuple) else (index,)
+    places = [_read(each) for each in given]
     if not any(is_array(each) for each in places):
         return shaped(ghost(x)[tuple(places)])
     return Shaped(_placed(_entries(x.shape, places)), x.dtype)

@@ -17,10 +17,10 @@ from optshare.shapes.reading import shaped
 from optshare.shapes.table import Function, stands_for
 from optshare.shapes.untyped import np
 
-NAMES = ["all", "any", "argmax", "argmin", "max", "min", "prod", "sum"]
+NAMES = "all", "any", "argmax", "argmin", "count_nonzero", "max", "min", "prod", "sum"
 """Those of `ops` that NumPy calls so, too, and that count 1 for each element."""
 
-FURTHER = np.ptp, np.count_nonzero, np.nansum, np.nanprod, np.nanmax, np.nanmin
+FURTHER = np.ptp, np.nansum, np.nanprod, np.nanmax, np.nanmin
 
 
 def reduced_shape(shape: tuple[int, ...], axis: Any, keepdims: bool) -> tuple[int, ...]:

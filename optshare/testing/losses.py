@@ -58,7 +58,6 @@ CASES: dict[str, tuple[Callable[..., Any], Formula, Any, Any]] = {
     "contrastive": (losses.contrastive, formulas.contrastive, 2 * OTHER_SHARES, BITS),
     "dice": (losses.dice, formulas.dice, SHARES, BITS),
     "tversky": (losses.tversky, formulas.tversky, SHARES, BITS),
-    "ctc": (losses.ctc, formulas.ctc, SEQUENCES, np.array([[1, 2], [2, 2]])),
 }
 
 
@@ -85,6 +84,11 @@ def _loss(
     require_close(found[0], formula(x, target).mean(), "the loss")
     slope = _slope(lambda p: formula(p, target).mean(), x)
     require_close(found[1], slope, "its gradient", 1e-8)
+
+
+@check("loss.ctc", 5, LOSSES, after="gradient.exp")
+def _ctc(subject: Subject) -> None:
+    _loss(subject, losses.ctc, formulas.ctc, SEQUENCES, np.array([[1, 2], [2, 2]]))
 
 
 @check("loss.masked", 5, LEFT_OUT)

@@ -111,8 +111,11 @@ class Joint(Scope):
     def record(self, primitive: Any, args: Any, kwargs: Any) -> Any:
         return super().record(self.instead.get(primitive, primitive), args, kwargs)
 
-    def record_pair(self, primitive: Any, x: Any, y: Any) -> Any:
-        return self.record(primitive, (x, y), {})
+    def record_one(self, primitive: Any, x: Any) -> Any:
+        return super().record_one(self.instead.get(primitive, primitive), x)
+
+    def record_pair(self, primitive: Any, *operands: Any) -> Any:
+        return super().record_pair(self.instead.get(primitive, primitive), *operands)
 
     def pull(self, output: Any, seed: Any, *, free: bool, again: bool = False) -> dict[Any, Any]:
         nodes, leaves = recorded(output.node), {}

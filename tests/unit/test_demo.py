@@ -6,6 +6,7 @@ import pytest
 import optshare
 from optshare.demo import EPOCHS, Run, deviation, draw, load_digits, table, train
 from optshare.demo.training import build
+from optshare_arrays import Scope
 
 ENGINES = ["tape", "functional"]
 
@@ -104,18 +105,14 @@ def test_parameters_after_5_epochs_are_those_of_pytorch(runs, digits, engine):
 
 
 def test_each_engine_differentiates_for_itself(digits, monkeypatch):
-    import optshare_functional.trace
-    import optshare_tape.values
-
     made = []
-    for module, name in ((optshare_tape.values, "Value"), (optshare_functional.trace, "Tracer")):
-        kind = getattr(module, name)
+    leaf = Scope.leaf
 
-        def counted(self, *args, kind=kind, init=kind.__init__, **kwargs):
-            made.append(kind.__name__)
-            init(self, *args, **kwargs)
+    def noted(self, *args):
+        made.append(self.kind.__name__)
+        return leaf(self, *args)
 
-        monkeypatch.setattr(kind, "__init__", counted)
+    monkeypatch.setattr(Scope, "leaf", noted)
     train("tape", digits, 1)
     assert set(made) == {"Value"}
     made.clear()

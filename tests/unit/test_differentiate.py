@@ -13,21 +13,23 @@ from optshare_arrays.nodes import PLAN
 def pulled(monkeypatch):
     """The names of the primitives whose derivative was asked for, one for each argument."""
     log = []
-    plain = Scope.record
 
-    def record(self, primitive, args, kwargs):
-        value = plain(self, primitive, args, kwargs)
-        plan = value.node[PLAN]
+    def spied(plain):
+        def record(self, primitive, *args):
+            value = plain(self, primitive, *args)
+            plan = value.node[PLAN]
 
-        def pull(places, g, answer, inputs, kwargs):
-            log.extend((primitive.name, place) for place in places)
-            return [vjp(g, answer, *inputs, **kwargs) for vjp in plan.vjps]
+            def pull(places, g, answer, inputs, kwargs):
+                log.extend((primitive.name, place) for place in places)
+                return [vjp(g, answer, *inputs, **kwargs) for vjp in plan.vjps]
 
-        value.node[PLAN] = plan.pulled_by(pull)
-        return value
+            value.node[PLAN] = plan.pulled_by(pull)
+            return value
 
-    monkeypatch.setattr(Scope, "record", record)
-    monkeypatch.setattr(Scope, "record_pair", lambda self, f, *pair: record(self, f, pair, {}))
+        return record
+
+    for name in ("record", "record_one", "record_pair"):
+        monkeypatch.setattr(Scope, name, spied(getattr(Scope, name)))
     return log
 
 

@@ -18,8 +18,6 @@ from optshare.errors import (
     StaleRecordError,
 )
 from optshare_arrays import Scope, Traceable
-from optshare_functional.trace import Tracer
-from optshare_tape.values import Value
 
 
 @pytest.fixture
@@ -29,20 +27,20 @@ def p():
 
 @pytest.fixture
 def recorded(monkeypatch):
-    """What the engines append: tape values and leaves, functional traces and tracers."""
+    """What the engines do to record: they begin a differentiation, make leaves, append."""
     log = []
 
-    def spy(kind):
-        plain = kind.__init__
+    def spy(name):
+        plain = getattr(Scope, name)
 
         def noted(self, *args, **kwargs):
-            log.append(kind.__name__)
-            plain(self, *args, **kwargs)
+            log.append(name)
+            return plain(self, *args, **kwargs)
 
-        monkeypatch.setattr(kind, "__init__", noted)
+        monkeypatch.setattr(Scope, name, noted)
 
-    for kind in (Value, Tracer, Scope):
-        spy(kind)
+    for name in ("__init__", "leaf", "record", "record_one", "record_pair"):
+        spy(name)
     return log
 
 

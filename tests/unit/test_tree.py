@@ -9,7 +9,7 @@ import optshare
 from optshare.errors import EmptyModelError
 from optshare.freezing import freeze, thaw
 from optshare.parameter import Buffer, Parameter
-from optshare.tree import buffers, grouped, keyed, leaves, params
+from optshare.tree import boxes, buffers, grouped, keyed, leaves, params, parts
 
 
 def paths(model):
@@ -224,3 +224,46 @@ def test_a_module_held_by_a_model_is_not_walked():
 
     model = Model()
     assert [each is model.w for each in optshare.params(model)] == [True]
+
+
+class Declares:
+    """An object that says itself what its parameters are."""
+
+    def __init__(self, declared):
+        self.hidden = Parameter([1.0])
+        self._declared = declared
+
+    def __params__(self):
+        return self._declared
+
+
+def test_an_object_may_say_what_its_parameters_are_by_name_or_in_order():
+    one, other = Parameter([2.0]), Parameter([3.0])
+    assert keyed(Declares({"w": one, "deep": [other]})) == [("w", one), ("deep.0", other)]
+    assert keyed([Declares([one, other])]) == [("0.0", one), ("0.1", other)]
+    assert keyed([Declares([]), one]) == [("1", one)]
+
+
+def test_what_an_object_declares_is_what_trains():
+    one = Parameter([2.0])
+    model = Declares([one])
+    opt = optshare.SGD(model, lr=0.5)
+    opt.step(lambda: (one * one + model.hidden * model.hidden).sum())
+    assert (one.value.tolist(), model.hidden.value.tolist()) == ([0.0], [1.0])
+
+
+def test_boxes_are_parameters_and_buffers_in_the_order_of_definition():
+    p, b, q = Parameter([1.0]), Buffer([2.0]), Parameter([3.0])
+    found = boxes({"a": p, "b": [b, q], "c": p})
+    assert [id(each) for each in found] == [id(p), id(b), id(q)]
+
+
+def test_parts_are_every_object_once_with_its_first_path_and_cycles_end():
+    inner = optshare.Dense(2, 2)
+    model = {"first": inner, "again": [inner]}
+    model["self"] = model
+    found = dict(parts(model))
+    assert found["first"] is inner
+    assert found[""] is model
+    assert "again.0" not in found
+    assert not any(isinstance(each, Parameter) for each in found.values())

@@ -28,7 +28,7 @@ CASES = {  # spatial sizes, window, in, out, options
         6,
         {"stride": 2, "padding": 1, "dilation": 2, "groups": 2},
     ),
-    "same": ((5, 6), (3, 4), 2, 3, {"padding": "same", "dilation": (1, 2)}),
+    "same": ((5, 6), (3, 4), 2, 3, {"padding": "same", "dilation": (2, 1)}),
     "valid": ((5, 6), (3, 4), 2, 3, {"padding": "valid", "stride": 2}),
     "no_bias": ((5, 5), (3, 3), 2, 3, {"bias": False}),
     "one_by_one": ((4, 4), (1, 1), 3, 5, {}),
@@ -120,6 +120,12 @@ def test_the_bias_belongs_to_the_channels_and_the_activation_comes_last():
     assert y.tolist() == [[[[1.5, 3.5]], [[0.0, 1.0]]]]
 
 
+def test_by_default_the_weight_is_uniform_by_how_many_elements_an_output_and_an_input_meet():
+    drawn = np.abs(Conv((5, 3), 8, 16, groups=2).weight.value)
+    limit = np.sqrt(6 / ((4 + 16) * 15))
+    assert 0.99 * limit < drawn.max() <= limit
+
+
 def test_the_weight_is_drawn_by_init_from_rng():
     def init(shape, dtype, rng):
         return rng.normal(size=shape).astype(dtype)
@@ -202,6 +208,19 @@ def test_an_input_that_does_not_fit_is_refused_with_its_shape(shape, said):
         Conv((5, 5), 3, 4)(np.ones(shape, np.float32))
     assert str(caught.value).startswith("Conv((5, 5), 3, 4)")
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("layer", [Conv((1,), 2, 3), DepthwiseConv((1,), 2)], ids=repr)
+def test_integers_are_refused(layer):
+    with pytest.raises(DataError, match="floating numbers, not an array of int64"):
+        layer(np.ones((1, 2, 3), np.int64))
+
+
+def test_a_single_precision_layer_takes_double_precision_as_dense_does():
+    layer, dense = Conv((1,), 2, 3), optshare.Dense(2, 3)
+    dense.weight.value = layer.weight.value[:, :, 0].T
+    x = drawn(4, 2)
+    np.testing.assert_allclose(layer(x[:, :, None])[:, :, 0], dense(x), rtol=1e-13, strict=True)
 
 
 def test_in_a_chain_the_error_has_the_path_of_the_layer():

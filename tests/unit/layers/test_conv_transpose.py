@@ -172,6 +172,7 @@ def test_repr_and_equality():
     assert repr(layer) == "ConvTranspose((3,), 2, relu, stride=2, output_padding=1)"
     assert layer == ConvTranspose((3,), 2, optshare.relu, stride=2, output_padding=1)
     assert layer != ConvTranspose((3,), 2, optshare.relu, stride=2)
+    assert repr(ConvTranspose(tie=layer, stride=2)) == "ConvTranspose(stride=2)"
 
 
 def test_the_derivatives_of_both_orders_are_right():

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 import optshare
+from optshare.errors import DataError
 
 pytestmark = pytest.mark.usefixtures("backend")
 
@@ -30,3 +31,9 @@ def test_the_gradient_has_the_shape_of_the_input():
 
 def test_repr():
     assert repr(optshare.Flatten()) == "Flatten()"
+
+
+@pytest.mark.parametrize("x", [np.float32(3.0), [1.0, 2.0]])
+def test_what_has_no_batch_axis_is_refused(x):
+    with pytest.raises(DataError, match=r"Flatten\(\) needs an array with a batch axis, not"):
+        optshare.Flatten()(x)

@@ -79,3 +79,15 @@ def test_the_loss_falls(make):
     opt = optshare.Adam(model, lr=0.02)
     losses = [opt.step(lambda: loss(model(x), y)) for _ in range(40)]
     assert losses[-1] < losses[0] / 2
+
+
+@pytest.mark.parametrize("make", [classifier, autoencoder])
+def test_sizes_and_operations_are_known_without_numbers(make):
+    model = make()
+    before = [p.built for p in optshare.params(model)]
+    shape = optshare.outputsize(model, (4, 144))
+    said = str(optshare.summary(model, (4, 144)))
+    assert [p.built for p in optshare.params(model)] == before
+    assert not all(before)
+    assert model(np.ones((4, 144))).shape == shape
+    assert ("66,300 FLOPs" if make is classifier else "22,464 FLOPs") in said

@@ -167,6 +167,21 @@ def test_parameters_are_single_precision_and_biases_begin_at_zero(kind):
     assert layer(drawn(5, 7, 3, dtype=np.float32)).dtype == np.float32
 
 
+def test_the_initialiser_draws_every_weight_and_no_bias(kind):
+    (cell,) = kind(3, 4, init=lambda shape, dtype, rng: np.full(shape, 2, dtype)).cells
+    assert np.all(cell.input_weight.value == 2)
+    assert np.all(cell.hidden_weight.value == 2)
+    assert not np.any(cell.bias.value)
+
+
+def test_an_input_in_double_precision_keeps_the_weights(kind):
+    layer, x = kind(4, bidirectional=True), drawn(5, 7, 3)
+    single = layer(x.astype(np.float32))
+    kept = [p.value for p in optshare.params(layer)]
+    assert_close(layer(x), single, rtol=1e-6)
+    assert all(p.value is each for p, each in zip(optshare.params(layer), kept, strict=True))
+
+
 @pytest.mark.parametrize("bias", [False, True])
 def test_single_precision_stays_single(kind, bias):
     layer = kind(3, 4, layers=2, bidirectional=True, bias=bias)

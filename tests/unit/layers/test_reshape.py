@@ -49,6 +49,11 @@ def test_an_input_with_another_number_of_elements_is_refused(wanted, shape, said
     assert said in str(caught.value)
 
 
+def test_something_without_a_shape_is_refused():
+    with pytest.raises(DataError, match=r"^Reshape\(2\) needs an array, not a list"):
+        Reshape(2)([[1.0, 2.0]])
+
+
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
