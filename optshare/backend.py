@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any, NoReturn, Protocol
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -219,6 +220,30 @@ def placed(ops: Any, host: Any, like: Any) -> Any:
 
 
 _REAL = int, float
+
+
+_CONSTANTS: WeakValueDictionary[int, np.ndarray[Any, Any]] = WeakValueDictionary()
+
+
+def constant(host: Any) -> np.ndarray[Any, Any]:
+    """A copy of an array that nobody writes, and that equal shapes of the inputs give again.
+
+    A compiler may keep it in a program; any other array that a function captures may be
+    another one at the next call.
+
+    >>> is_constant(constant([1.0, 2.0])), is_constant(np.ones(2))
+    (True, False)
+    """
+    found = np.array(host)
+    _CONSTANTS[id(found)] = found
+    return found
+
+
+def is_constant(array: Any) -> bool:
+    """Whether an array is one that `constant` gave, or a view of its memory."""
+    while is_numpy(getattr(array, "base", None)):
+        array = array.base
+    return _CONSTANTS.get(id(array)) is array
 
 
 def require_scalar(value: Any) -> None:

@@ -16,6 +16,7 @@ from optshare.backend import (
     BaseBackend,
     Capabilities,
     Pullback,
+    is_constant,
     require_scalar,
 )
 from optshare.boxes import Boxes, NativeParameter
@@ -105,6 +106,7 @@ __all__ = [
     "hookimpl",
     "host_bernoulli",
     "is_array",
+    "is_constant",
     "is_even",
     "is_floating",
     "lazy_exports",

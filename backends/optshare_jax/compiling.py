@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from optshare.extend import ParameterError
+from optshare.extend import ParameterError, is_constant
 from optshare_jax import modules
 from optshare_jax.arguments import Arguments, kinds_of
 from optshare_jax.differentiation import Reading, values_of
@@ -99,7 +99,8 @@ class Compiling:
             traced = self._traced.recalled(key)
             if traced is None:
                 traced = self._trace(call, [*held, *native])
-                if outside := traced.captured or signature.written:
+                captured = [each for each in traced.captured if not is_constant(each)]
+                if outside := captured or signature.written:
                     self._warn(fn, outside)
                 else:
                     key = base, self._modes(known_by, traced.reading.modal, held)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from optshare.backend import placed
+from optshare.backend import constant, placed
 from optshare.dispatch import namespace_of
 from optshare.errors import DataError
 from optshare.namespace.protocol import Namespace
@@ -150,5 +150,5 @@ def _lowest(scores: Any) -> float:
 
 @lru_cache(maxsize=16)
 def _lower(queries: int, keys: int) -> Any:
-    """Whether a key is not after a query; nobody writes it."""
-    return np.tri(queries, keys, dtype=np.bool_)
+    """Whether a key is not after a query."""
+    return constant(np.tri(queries, keys, dtype=np.bool_))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from optshare.backend import placed
+from optshare.backend import constant, placed
 from optshare.dispatch import namespace_of
 from optshare.initializers import glorot_uniform
 from optshare.layers.base import Layer
@@ -172,11 +172,11 @@ def _turns(time: int, features: int, dtype: str) -> tuple[Any, Any]:
 
 def _rounded(x: Any, dtype: str) -> Any:
     """In a dtype of NumPy's, which has no bfloat16."""
-    return x.astype("float32" if dtype == "bfloat16" else dtype)
+    return constant(x.astype("float32" if dtype == "bfloat16" else dtype))
 
 
-def _beside(x: Any, constant: Any) -> Any:
+def _beside(x: Any, host: Any) -> Any:
     """A constant in the engine of an array, in its memory and its dtype."""
     ops = namespace_of(x)
-    there = placed(ops, constant, x)
+    there = placed(ops, host, x)
     return there if there.dtype == x.dtype else ops.astype(there, x.dtype)

@@ -4,10 +4,13 @@ import pytest
 
 from tests.conformance import write_tables as tables
 
+SLOW = ["results", "layers"]
+"""They run the checks on every engine; JAX compiles for most of the time."""
+
 
 @pytest.mark.parametrize(
-    "part", ["checks", pytest.param("results", marks=pytest.mark.slow)]
-)  # the results run every check on every engine; JAX compiles for most of the time
+    "part", ["checks", *(pytest.param(each, marks=pytest.mark.slow) for each in SLOW)]
+)
 def test_a_generated_part_of_the_page_is_not_stale(part):
     text = tables.PAGE.read_text()
     assert not tables.stale(text, part), (
@@ -16,7 +19,7 @@ def test_a_generated_part_of_the_page_is_not_stale(part):
 
 
 def test_every_part_is_tested():
-    assert set(tables.PARTS) == {"checks", "results"}
+    assert set(tables.PARTS) == {"checks", *SLOW}
 
 
 def test_a_part_that_differs_is_stale():

@@ -9,10 +9,12 @@ import os
 import re
 import sys
 import textwrap
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 
-from optshare.testing import Run, checks, table
+from optshare.testing import CHECKS, Run, checks, table
+from optshare.testing.layer_cases import CASES, layers_of
 
 os.environ.setdefault("JAX_ENABLE_X64", "1")  # no backend is loaded yet
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -23,9 +25,31 @@ COMMAND = "python tests/conformance/write_tables.py"
 WIDTH = 118
 
 
+@cache
+def runs():
+    """Each backend, whose checks run once."""
+    return [Run(name) for name in BACKENDS]
+
+
 def results():
     """Backend by group of checks."""
-    return table([Run(name) for name in BACKENDS]).strip()
+    return table(runs()).strip()
+
+
+def layers():
+    """Layer by backend: of the cases in which it occurs, how many pass."""
+    held = {name: layers_of(case) for name, case in CASES.items()}
+    lines = [_row(["layer", "cases", *(f"`{run.name}`" for run in runs())])]
+    lines.append(_row(["---"] * (len(BACKENDS) + 2)))
+    for layer in sorted(set().union(*held.values())):
+        cases = [CHECKS[f"layer.{name}"] for name, found in held.items() if layer in found]
+        passed = [sum(run.outcome(each).status == "passed" for each in cases) for run in runs()]
+        lines.append(_row([f"`{layer}`", str(len(cases)), *map(str, passed)]))
+    return "\n".join(lines)
+
+
+def _row(cells):
+    return f"| {' | '.join(cells)} |"
 
 
 def paragraphs():
@@ -46,7 +70,7 @@ def _items(found):
         yield textwrap.indent("\n".join(lines), "  ")
 
 
-PARTS = {"results": results, "checks": paragraphs}
+PARTS = {"results": results, "layers": layers, "checks": paragraphs}
 
 
 def marked(name):

@@ -182,6 +182,30 @@ def test_an_argument_is_not_warned_of():
     assert caught == []
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        optshare.MultiHeadAttention(4, 2, causal=True),
+        optshare.MultiHeadAttention(4, 2, rotary=True),
+        optshare.Chain(optshare.Dense(4, 4), optshare.SinusoidalEncoding()),
+    ],
+    ids=repr,
+)
+def test_what_a_layer_computes_from_shapes_alone_is_traced_once(layer):
+    traced, batch = [], np.random.default_rng(0).normal(size=(2, 3, 4))
+
+    def loss(x):
+        traced.append(x.shape)
+        return (layer(x) ** 2).mean()
+
+    opt = optshare.SGD(optshare.to(layer, "jax", dtype="float64"), lr=0.0)
+    for time in (3, 3, 2, 3, 2):
+        x = jnp.asarray(batch[:, :time])
+        found = float(opt.step(loss, x))  # which would warn of a captured array
+        np.testing.assert_allclose(found, float((layer(x) ** 2).mean()), rtol=1e-12)
+    assert traced.count((2, 3, 4)) == traced.count((2, 2, 4)) == 1
+
+
 def test_two_losses_are_warned_of_separately():
     p = Parameter(jnp.ones(3))
     opt, array = optshare.SGD([p], lr=0.1), jnp.ones(3)
