@@ -42,6 +42,24 @@ _log_softmax_along = Primitive(
 )
 
 
+def _softmax(x: Any, axis: int) -> Any:
+    y = np.exp(x - x.real.max(axis=axis, keepdims=True))
+    y /= y.sum(axis=axis, keepdims=True)
+    return y
+
+
+_softmax_along = Primitive(
+    _softmax,
+    [lambda g, y, x, axis: y * (g - reductions.sum(g * y, axis, keepdims=True))],
+    name="softmax",
+)
+
+
+def softmax(x: Any, *, axis: int = -1) -> Any:
+    """exp(x) / sum(exp(x)) along an axis."""
+    return _softmax_along(x, axis)
+
+
 def log_softmax(x: Any, *, axis: int = -1) -> Any:
     """x - logsumexp(x) along an axis."""
     return _log_softmax_along(x, axis)

@@ -3,7 +3,7 @@
 from optshare_arrays.classification import cross_entropy
 from optshare_arrays.convolution import conv, conv_transpose
 from optshare_arrays.elementwise import tanh
-from optshare_arrays.neural import log_softmax, relu, sigmoid
+from optshare_arrays.neural import log_softmax, relu, sigmoid, softmax
 from optshare_arrays.pooling import max_pool, mean_pool
 from optshare_arrays.products import linear
 from optshare_arrays.recurrent import gru, lstm
@@ -20,5 +20,6 @@ __all__ = [
     "mean_pool",
     "relu",
     "sigmoid",
+    "softmax",
     "tanh",
 ]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +15,8 @@ from optshare.losses.numerics import xlogy
 from optshare.losses.reducing import Reduction, reduced
 from optshare.losses.smoothing import label_smoothing as smoothed
 from optshare.parameter import is_array
+
+Numbers = np.ndarray[Any, Any]
 
 
 def nll(
@@ -158,16 +159,18 @@ def accuracy(scores: Any, labels: Any) -> float:
     0.6666666666666666
     """
     if is_array(scores) or not callable(scores):
-        found: Any = _right(scores, labels)
-        return float(np.mean(found))
-    model, pairs = cast(Callable[[Any], Any], scores), cast(Iterable[tuple[Any, Any]], labels)
-    right = [_right(model(x), y) for x, y in pairs]
+        return float(np.mean(_right(scores, labels)))
+    return float(np.mean(_right_of_all(scores, labels)))
+
+
+def _right_of_all(model: Any, data: Any) -> Numbers:
+    right = [_right(model(x), y) for x, y in data]
     if not right:
         raise DataError("accuracy: the data are empty, or a generator that was used up before")
-    return float(np.mean(np.concatenate(right)))
+    return np.concatenate(right)
 
 
-def _right(scores: Any, labels: Any) -> Any:
+def _right(scores: Any, labels: Any) -> Numbers:
     """Whether the highest score is that of the label, for each."""
     ops = namespace_of(scores)
     best: Any = ops.argmax(scores, axis=-1)
