@@ -96,7 +96,7 @@ def replace_registry(monkeypatch):
         methods = [
             name
             for name, each in vars(registry).items()
-            if getattr(each, "__self__", None) is registry._registry
+            if callable(each) and getattr(registry._registry, name, None) == each
         ]
         monkeypatch.setattr(registry, "_registry", fresh)
         for name in methods:
