@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from optshare.backend import constant
 from optshare.losses.arrays import fitting
 from optshare.namespace.protocol import Namespace
 
@@ -33,7 +34,7 @@ def log_probability(
     emitted = ops.permute_dims(ops.take_along_axis(logs, wanted, axis=-1), (1, 0, 2))
     start = np.full((batch, places), -math.inf)
     start[:, 0] = 0.0
-    start = fitting(ops, start, logs)
+    start = fitting(ops, constant(start), logs)
     _, alphas = ops.scan(_recursion(ops, between, start, blank), start, emitted)
     alphas = ops.concat([ops.expand_dims(start, axis=0), alphas], axis=0)
     at = ops.broadcast_to(ops.expand_dims(steps, axis=(0, 2)), (1, batch, places))

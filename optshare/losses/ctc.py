@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from optshare.backend import constant
 from optshare.dispatch import namespace_of
 from optshare.errors import DataError, HyperparameterError, LabelError
 from optshare.losses.alignments import log_probability
@@ -108,7 +109,7 @@ def _whole(ops: Namespace, what: str, x: Any, shape: tuple[int | None, ...]) -> 
 def _lengths(ops: Namespace, what: str, given: Any, batch: int, most: int) -> Any:
     """How long each sequence is, at most as long as there is room."""
     if given is None:
-        return np.full(batch, most)
+        return constant(np.full(batch, most))
     found = _whole(ops, what, given, (batch,))
     if ops.is_concrete(found) and found.size and not 0 <= found.min() <= found.max() <= most:
         wrong = found.min() if found.min() < 0 else found.max()
@@ -119,8 +120,8 @@ def _lengths(ops: Namespace, what: str, given: Any, batch: int, most: int) -> An
 def _padded(ops: Namespace, labels: Any, counts: Any, keep: Any, classes: int, blank: int) -> Any:
     """The labels, with blanks where there are none; at least one for each sequence."""
     if labels.shape[1] == 0:
-        return np.full((labels.shape[0], 1), blank)
-    places = np.array(range(labels.shape[1]), np.int64)
+        return constant(np.full((labels.shape[0], 1), blank))
+    places = constant(np.arange(labels.shape[1]))
     if not (ops.is_concrete(labels) and ops.is_concrete(counts)):
         there = beside(ops, places, labels) < ops.expand_dims(beside(ops, counts, labels), axis=1)
         return ops.where(there, beside(ops, labels, there), blank)

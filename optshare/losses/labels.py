@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from optshare.backend import constant
 from optshare.errors import LabelError
 from optshare.losses.arrays import beside, is_whole, on_host
 from optshare.namespace.protocol import Namespace
@@ -59,7 +60,8 @@ def unmasked(ops: Namespace, labels: Any, keep: Any) -> Any:
 
 def indices(ops: Namespace, labels: Any, like: Any) -> Any:
     """Checked labels as the engine's array."""
-    return beside(ops, labels.astype(np.int64) if isinstance(labels, np.ndarray) else labels, like)
+    on_host = isinstance(labels, np.ndarray)
+    return beside(ops, labels.astype(np.int64, copy=False) if on_host else labels, like)
 
 
 def known(ops: Namespace, labels: Any, losses: Any, classes: int) -> Any:
@@ -70,5 +72,5 @@ def known(ops: Namespace, labels: Any, losses: Any, classes: int) -> Any:
 
 def one_hot(ops: Namespace, labels: Any, like: Any) -> Any:
     """1 at each label, in the shape and dtype of the scores."""
-    classes = beside(ops, np.arange(like.shape[-1]), like)
+    classes = beside(ops, constant(np.arange(like.shape[-1])), like)
     return ops.astype(ops.expand_dims(labels, axis=-1) == classes, like.dtype)

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+import optshare
 from optshare import losses
 from tests.unit.closeness import assert_close
 from tests.unit.losses.references import CASES
@@ -50,3 +51,27 @@ def test_a_target_of_numpys_double_precision_is_taken_where_jax_has_only_single(
         found = losses.mse(jax.numpy.zeros(2), np.ones(2))
         assert found.dtype == np.float32
         assert found == 1.0
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda s, y: losses.crossentropy(s[:, 0], y, label_smoothing=0.1),
+        lambda s, y: losses.focal(s[:, 0], y),
+        lambda s, y: losses.ctc(s, y[:, None]),
+    ],
+    ids=["smoothing", "focal", "ctc"],
+)
+def test_what_a_loss_computes_from_shapes_is_traced_once(loss):
+    traced = []
+
+    def step(s, y):
+        traced.append(None)
+        return loss(s * weight, y)
+
+    with jax.enable_x64(True):
+        weight = optshare.to(optshare.Parameter(np.ones(5)), "jax")
+        opt = optshare.SGD([weight], lr=0.1)
+        for _ in range(4):
+            opt.step(step, jax.numpy.ones((2, 3, 5)), jax.numpy.array([1, 3]))
+    assert len(traced) == 1
