@@ -46,8 +46,6 @@ def to(model: M, backend: str, *, dtype: str | None = None, device: Any = None) 
         raise ParameterError(f"parameters are floating, as in 'float64'; not {dtype!r}")
     registry.load(backend)
     boxes = [*dict.fromkeys(key for _, key in keyed(model))]
-    if not boxes:
-        raise EmptyModelError(f"{type(model).__name__} holds no Parameter to move")
     for box in boxes:
         if isinstance(box, Slot) or box.known_as is not box:
             raise ParameterError(
@@ -55,6 +53,8 @@ def to(model: M, backend: str, *, dtype: str | None = None, device: Any = None) 
                 f"wrap arrays in Parameter, move a framework's model by its own means"
             )
     boxes += [each for each in buffers(model) if "float" in dtype_name(each.dtype)]
+    if not boxes:
+        raise EmptyModelError(f"{type(model).__name__} holds no Parameter to move")
     places = [_Place(backend, dtype or dtype_name(box.dtype), device) for box in boxes]
     moved = [_moved(box, place) for box, place in zip(boxes, places, strict=True)]
     for box, array, place in zip(boxes, moved, places, strict=True):

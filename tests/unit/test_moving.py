@@ -160,3 +160,8 @@ def test_float64_does_not_move_to_jax_without_x64():
     with jax.enable_x64(False):
         optshare.to(dense, "jax", dtype="float32")
     assert dense.weight.dtype == np.float32
+
+
+def test_a_layer_that_has_only_running_statistics_moves_too():
+    layer = optshare.to(optshare.BatchNorm(3, affine=False), "torch", dtype="float64")
+    assert str(layer.mean.stored.dtype) == "torch.float64"
