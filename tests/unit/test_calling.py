@@ -222,7 +222,8 @@ def operations(function):
     from optshare_arrays import graph
 
     recorded, scope = [], graph.Scope
-    original = scope.record, scope.record_pair
+    names = "record", "record_one", "record_pair"
+    original = [getattr(scope, name) for name in names]
 
     def counted(method):
         def record(self, primitive, *args):
@@ -231,11 +232,13 @@ def operations(function):
 
         return record
 
-    scope.record, scope.record_pair = map(counted, original)
+    for name, method in zip(names, original, strict=True):
+        setattr(scope, name, counted(method))
     try:
         function()
     finally:
-        scope.record, scope.record_pair = original
+        for name, method in zip(names, original, strict=True):
+            setattr(scope, name, method)
     return len(recorded)
 
 
