@@ -117,6 +117,7 @@ from optshare.rules import Rule
 from optshare.tree import buffers, params
 
 if _TYPE_CHECKING:
+    from optshare import schedules
     from optshare.idx import mnist, read_idx, write_idx
     from optshare.overview.summary import flops, nparams, summary
     from optshare.saving import load_state_dict, state_dict
@@ -135,6 +136,7 @@ __getattr__ = _lazy_exports(
         "sizes": ("build", "outdims", "outputsize", "weights"),
         "verification": ("gradcheck",),
         "weight_files": ("load_weights", "save_weights"),
+        "schedules": (),
         "saving": ("load_state_dict", "state_dict"),
     },
 )
@@ -243,6 +245,7 @@ __all__ = [
     "relu",
     "relu6",
     "save_weights",
+    "schedules",
     "seed",
     "selu",
     "sigmoid",

@@ -11,17 +11,18 @@ import numpy as np
 from optshare.backend import placed, seam_of
 from optshare.narrowing import is_numpy
 from optshare.registry import owner
-from optshare.rules.base import Rule
+from optshare.rules.base import Rule, is_scheduled
 
 
 class ParameterState:
     """What an optimizer keeps for one parameter: its rule, its arrays, its step count.
 
-    The hyperparameters read as attributes: `state.lr`. The arrays are by name in
+    The hyperparameters read as attributes: `state.lr`, where it is a schedule the number
+    that the last update used (before one, the number at step 0). The arrays are by name in
     `state.arrays`, empty until the first update.
     """
 
-    __slots__ = ("arrays", "rule", "shape", "t")
+    __slots__ = ("arrays", "rule", "shape", "step", "t")
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
@@ -29,15 +30,24 @@ class ParameterState:
         self.shape: tuple[int, ...] | None = None
         """The shape of the parameter at its last update."""
         self.t = 0
+        self.step = -1
+        """The optimizer's step of the last update, from 0; -1 before one."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name in ParameterState.__slots__:
             raise AttributeError(name)
+        if is_scheduled(self.rule.hyperparameters().get(name)):
+            return getattr(self.numbers, name)
         try:
             return self.arrays[name] if name in self.arrays else getattr(self.rule, name)
         except AttributeError:
             known = [*self.rule.hyperparameters(), *self.arrays]
             raise AttributeError(f"no {name!r} here; choices: {', '.join(known)}") from None
+
+    @property
+    def numbers(self) -> Rule:
+        """The rule as the last update used it, with numbers in place of schedules."""
+        return self.rule.at(max(self.step, 0))
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in ParameterState.__slots__:

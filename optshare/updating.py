@@ -16,9 +16,12 @@ from optshare.kernels.program import Program, program_of
 from optshare.kernels.reference import evaluate
 from optshare.narrowing import is_host
 from optshare.parameter import is_array
+from optshare.rules.base import Rule
 from optshare.slots import HeldSlot
 from optshare.state import IdentityStore, ParameterState, dtype_name, working_dtype
 
+Numbers = dict[int, Rule]
+"""Each rule at a step, by the id of the rule with its schedules."""
 Prepared = dict[tuple[int, int], tuple[Program, dict[str, float]]]
 
 
@@ -38,22 +41,42 @@ class Job(NamedTuple):
     """What the gradient shares with arrays in the same memory."""
 
 
-def apply(binding: Binding, store: IdentityStore, pairs: Pairs) -> None:
+def apply(
+    binding: Binding, store: IdentityStore, pairs: Pairs, steps: int, *, whole: bool = True
+) -> int:
     """Update each parameter that has a gradient and is not frozen.
+
+    Args:
+        binding: the parameters.
+        store: their state.
+        pairs: parameters with their gradients.
+        steps: how many steps there have been.
+        whole: whether this is a step of its own; otherwise it belongs to the last one,
+            unless a parameter has had its update there.
+
+    Gives how many steps there have been then; an update of nothing is none.
 
     Raises:
         GradientShapeError: before anything is changed.
+        HyperparameterError: a schedule gives a value out of range; likewise.
     """
     jobs = [
         _job(binding, key, gradient)
         for key, gradient in pairs
         if gradient is not None and not key.frozen
     ]
+    states = [store[job.key] for job in jobs]
+    begins = whole or any(state.step == steps - 1 for state in states)
+    step = steps if begins else steps - 1
+    distinct = {id(state.rule): state.rule for state in states}
+    rules = {place: rule.at(step) for place, rule in distinct.items()}
     written = {job.seam.memory(job.key.stored) for job in jobs}
     prepared: Prepared = {}
     with np.errstate(all="ignore"):
-        for job in [_apart(job, written) for job in jobs]:
-            _update(job, store[job.key], prepared)
+        for job, state in zip([_apart(job, written) for job in jobs], states, strict=True):
+            _update(job, state, rules, prepared)
+            state.step = step
+    return step + 1 if jobs else steps
 
 
 def _apart(job: Job, written: set[int]) -> Job:
@@ -61,12 +84,12 @@ def _apart(job: Job, written: set[int]) -> Job:
     return job._replace(gradient=job.gradient + 0) if job.memory in written else job
 
 
-def _update(job: Job, state: ParameterState, prepared: Prepared) -> None:
+def _update(job: Job, state: ParameterState, rules: Numbers, prepared: Prepared) -> None:
     on_host = job.view is not None
     value, ops = (job.view, np) if on_host else (job.key.stored, job.backend.ops)
     working = working_dtype(value, ops)
     state.fit(value, ops, working)
-    program, scalars = _prepared(state, prepared)
+    program, scalars = _prepared(state, rules, prepared)
     given = value, job.gradient, state.arrays, scalars, working
     if not on_host:
         state.arrays, new = evaluate(program, job.backend.ops, *given)
@@ -82,12 +105,14 @@ def _update(job: Job, state: ParameterState, prepared: Prepared) -> None:
     state.t += 1
 
 
-def _prepared(state: ParameterState, prepared: Prepared) -> tuple[Program, dict[str, float]]:
+def _prepared(
+    state: ParameterState, rules: Numbers, prepared: Prepared
+) -> tuple[Program, dict[str, float]]:
     """The program of a rule and its scalars, once for all parameters of one rule and step."""
     place = id(state.rule), state.t + 1
     if place not in prepared:
         program = program_of(state.rule)
-        prepared[place] = program, program.host(state.rule, state.t + 1)
+        prepared[place] = program, program.host(rules[place[0]], state.t + 1)
     return prepared[place]
 
 

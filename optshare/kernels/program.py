@@ -32,7 +32,7 @@ class Program:
     step: Operand
 
     def host(self, rule: Rule, t: int) -> dict[str, float]:
-        """The scalars that the array program reads, for one rule and step count."""
+        """The scalars that the array program reads, for one rule of numbers and step count."""
         known = {**_numbers(rule), "t": float(t)}
         for result, name, operands in self.scalars:
             values = (known[each] if isinstance(each, str) else each for each in operands)
@@ -44,7 +44,7 @@ def program_of(rule: Rule) -> Program:
     """The program of a rule; recorded once for all rules of equal structure.
 
     Two rules have equal structure if they are of one class, have the same
-    options, and the same hyperparameters are 0.
+    options, and the same hyperparameters are 0; a schedule is not 0.
     """
     return _recorded(type(rule), _structure(rule))
 
@@ -58,7 +58,7 @@ def _shape_of(value: Any) -> Any:
         return value
     if is_sequence(value):
         return tuple(map(_shape_of, value))
-    return 1.0 if value else 0.0
+    return 1.0 if callable(value) or value else 0.0
 
 
 @cache
