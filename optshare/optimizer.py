@@ -20,7 +20,7 @@ from optshare.errors import (
 )
 from optshare.rules.base import Rule
 from optshare.state import IdentityStore, ParameterState
-from optshare.updating import apply
+from optshare.updating import Plan, apply, planned
 
 NonFinite = Literal["raise", "propagate"]
 
@@ -105,7 +105,7 @@ class Optimizer:
         _refuse_inside_differentiation()
         self._binding.tree.follow()
         if fn is None:
-            return self._apply(self._recorded())
+            return self._apply(self._planned(self._recorded()))
         if not callable(fn):
             raise TypeError(
                 f"step takes a function and its arguments; got {type(fn).__name__} first"
@@ -113,11 +113,16 @@ class Optimizer:
         with overlay.aside():
             loss, pairs = self._differentiated(fn, args)
             self._require_finite(loss)
-        self._apply(pairs)
+            plan = self._planned(pairs)
+        self._apply(plan)
         return loss
 
-    def _apply(self, pairs: Pairs, *, whole: bool = True) -> None:
-        self._steps = apply(self._binding, self._store, pairs, self._steps, whole=whole)
+    def _planned(self, pairs: Pairs, *, whole: bool = True) -> Plan:
+        return planned(self._binding, self._store, pairs, self._steps, whole=whole)
+
+    def _apply(self, plan: Plan) -> None:
+        apply(plan)
+        self._steps = plan.steps
 
     def _differentiated(
         self, fn: Callable[..., Any], args: tuple[Any, ...]
@@ -169,7 +174,7 @@ class Optimizer:
                 f"update takes gradients, or a parameter and its gradient, "
                 f"not {len(gradients)} arguments"
             )
-        self._apply(pairs, whole=len(gradients) == 1)
+        self._apply(self._planned(pairs, whole=len(gradients) == 1))
 
     def zero_grad(self) -> None:
         """Forget the `.grad` that backward passes accumulated."""

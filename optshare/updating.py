@@ -41,10 +41,23 @@ class Job(NamedTuple):
     """What the gradient shares with arrays in the same memory."""
 
 
-def apply(
+class Plan(NamedTuple):
+    """An update that has been checked; nothing is changed yet."""
+
+    jobs: list[Job]
+    states: list[ParameterState]
+    """For each job, its parameter's."""
+    rules: Numbers
+    step: int
+    """The optimizer's step that this is, from 0."""
+    steps: int
+    """How many steps there have been after it; an update of nothing is none."""
+
+
+def planned(
     binding: Binding, store: IdentityStore, pairs: Pairs, steps: int, *, whole: bool = True
-) -> int:
-    """Update each parameter that has a gradient and is not frozen.
+) -> Plan:
+    """The update of each parameter that has a gradient and is not frozen.
 
     Args:
         binding: the parameters.
@@ -54,11 +67,9 @@ def apply(
         whole: whether this is a step of its own; otherwise it belongs to the last one,
             unless a parameter has had its update there.
 
-    Gives how many steps there have been then; an update of nothing is none.
-
     Raises:
-        GradientShapeError: before anything is changed.
-        HyperparameterError: a schedule gives a value out of range; likewise.
+        GradientShapeError: a gradient does not fit its parameter.
+        HyperparameterError: a schedule gives no number, or one out of range.
     """
     jobs = [
         _job(binding, key, gradient)
@@ -70,13 +81,18 @@ def apply(
     step = steps if begins else steps - 1
     distinct = {id(state.rule): state.rule for state in states}
     rules = {place: rule.at(step) for place, rule in distinct.items()}
-    written = {job.seam.memory(job.key.stored) for job in jobs}
+    return Plan(jobs, states, rules, step, step + 1 if jobs else steps)
+
+
+def apply(plan: Plan) -> None:
+    """Update the parameters and their states."""
+    written = {job.seam.memory(job.key.stored) for job in plan.jobs}
+    jobs = [_apart(job, written) for job in plan.jobs]
     prepared: Prepared = {}
     with np.errstate(all="ignore"):
-        for job, state in zip([_apart(job, written) for job in jobs], states, strict=True):
-            _update(job, state, rules, prepared)
-            state.step = step
-    return step + 1 if jobs else steps
+        for job, state in zip(jobs, plan.states, strict=True):
+            _update(job, state, plan.rules, prepared)
+            state.step = plan.step
 
 
 def _apart(job: Job, written: set[int]) -> Job:

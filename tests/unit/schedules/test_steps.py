@@ -110,6 +110,20 @@ def test_a_value_out_of_range_changes_nothing(pair, given):
     assert opt.steps == opt.state_for(pair[0]).t == 2
 
 
+def test_an_error_of_a_schedule_leaves_buffers_as_they_were(pair):
+    calls = optshare.Buffer(0.0)
+    opt = optshare.SGD(pair, lr=lambda step: 0.1 - step)
+
+    def loss():
+        calls.value = calls.value + 1
+        return (pair[0] * pair[1]).sum()
+
+    opt.step(loss)
+    with pytest.raises(HyperparameterError):
+        opt.step(loss)
+    assert float(calls.value) == 1.0
+
+
 def test_the_error_names_the_schedule_the_step_and_the_range(pair):
     opt = optshare.SGD(pair, momentum=Cosine(1.0, 4))
     with pytest.raises(
