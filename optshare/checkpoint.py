@@ -16,7 +16,7 @@ from optshare.state import IdentityStore, ParameterState, dtype_name
 from optshare.tree import Named
 
 FORMAT = "optshare.optimizer.1"
-KEPT = ("aliases", "rule", "shape", "dtype", "hyperparameters", "t", "arrays")
+KEPT = ("aliases", "rule", "shape", "dtype", "hyperparameters", "t", "arrays", "scalars")
 
 
 def saved(binding: Binding, store: IdentityStore) -> dict[str, Any]:
@@ -38,6 +38,7 @@ def _saved_one(entry: Named, state: ParameterState) -> dict[str, Any]:
         "arrays": {
             name: seam_of(owner(each)).host_copy(each) for name, each in state.arrays.items()
         },
+        "scalars": dict(state.scalars),
     }
 
 
@@ -97,6 +98,9 @@ def _restored_one(entry: Named, rule: Rule, data: dict[str, Any]) -> ParameterSt
         raise CheckpointError(f"{entry.path!r}: the saved step count is {state.t}")
     names = state.rule.state_names() if state.t else ()
     _require_same(entry, "state arrays", sorted(data["arrays"]), sorted(names))
+    numbers = state.rule.scalar_names() if state.t else ()
+    _require_same(entry, "state numbers", sorted(data["scalars"]), sorted(numbers))
+    state.scalars = {name: float(each) for name, each in data["scalars"].items()}
     state.arrays = {name: _array(entry, name, each) for name, each in data["arrays"].items()}
     return state
 

@@ -222,7 +222,7 @@ class Optimizer:
         0
         """
         for each in self._states(part):
-            each.arrays, each.t = {}, 0
+            each.reset()
 
     def _states(self, part: Any) -> list[ParameterState]:
         keys = self._binding.keys if part is None else self._binding.keys_of(part)

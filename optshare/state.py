@@ -15,17 +15,18 @@ from optshare.rules.base import Rule
 
 
 class ParameterState:
-    """What an optimizer keeps for one parameter: its rule, its arrays, its step count.
+    """What an optimizer keeps for one parameter: its rule, its state, its step count.
 
     The hyperparameters read as attributes: `state.lr`. The arrays are by name in
-    `state.arrays`, empty until the first update.
+    `state.arrays`, the numbers in `state.scalars`; both are empty until the first update.
     """
 
-    __slots__ = ("arrays", "rule", "shape", "t")
+    __slots__ = ("arrays", "rule", "scalars", "shape", "t")
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         self.arrays: dict[str, Any] = {}
+        self.scalars: dict[str, float] = {}
         self.shape: tuple[int, ...] | None = None
         """The shape of the parameter at its last update."""
         self.t = 0
@@ -33,10 +34,11 @@ class ParameterState:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name in ParameterState.__slots__:
             raise AttributeError(name)
+        kept = self.arrays | self.scalars
         try:
-            return self.arrays[name] if name in self.arrays else getattr(self.rule, name)
+            return kept[name] if name in kept else getattr(self.rule, name)
         except AttributeError:
-            known = [*self.rule.hyperparameters(), *self.arrays]
+            known = [*self.rule.hyperparameters(), *kept]
             raise AttributeError(f"no {name!r} here; choices: {', '.join(known)}") from None
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -45,6 +47,10 @@ class ParameterState:
                 f"{name!r} is not assigned here; call opt.adjust(part, {name}=...)"
             )
         super().__setattr__(name, value)
+
+    def reset(self) -> None:
+        """Forget the state and the step count."""
+        self.arrays, self.scalars, self.t = {}, {}, 0
 
     def fit(self, value: Any, ops: Any, working: Any) -> None:
         """Make the arrays fit a value: allocate, convert, bring them over, or start again.
@@ -55,13 +61,16 @@ class ParameterState:
             working: the dtype of the state.
         """
         if self.shape not in (None, tuple(value.shape)):
-            self.arrays, self.t = {}, 0
+            self.reset()
         self.shape = tuple(value.shape)
+        initial = self.rule.initial_values()
+        names = self.rule.scalar_names()
+        self.scalars = {name: self.scalars.get(name, initial.get(name, 0.0)) for name in names}
         old, self.arrays = self.arrays, {}
         for name in self.rule.state_names():
             array = old.get(name)
             if array is None:
-                array = ops.zeros_like(value, dtype=working)
+                array = ops.full_like(value, initial.get(name, 0.0), dtype=working)
             elif _place(array) != _place(value):
                 array = _brought(array, value, ops)
             self.arrays[name] = array if array.dtype == working else ops.astype(array, working)

@@ -19,7 +19,7 @@ from optshare.parameter import is_array
 from optshare.slots import HeldSlot
 from optshare.state import IdentityStore, ParameterState, dtype_name, working_dtype
 
-Prepared = dict[tuple[int, int], tuple[Program, dict[str, float]]]
+Prepared = dict[tuple[Any, ...], tuple[Program, dict[str, float]]]
 
 
 class Job(NamedTuple):
@@ -80,14 +80,15 @@ def _update(job: Job, state: ParameterState, prepared: Prepared) -> None:
         numpy_kernel.apply(program, new, *given[1:])
         job.backend.update(job.key, job.seam.adopt(new))
     state.t += 1
+    state.scalars = program.kept(scalars)
 
 
 def _prepared(state: ParameterState, prepared: Prepared) -> tuple[Program, dict[str, float]]:
-    """The program of a rule and its scalars, once for all parameters of one rule and step."""
-    place = id(state.rule), state.t + 1
+    """The program of a rule and its scalars, once for all parameters in one state of one rule."""
+    place = id(state.rule), state.t + 1, *state.scalars.values()
     if place not in prepared:
         program = program_of(state.rule)
-        prepared[place] = program, program.host(state.rule, state.t + 1)
+        prepared[place] = program, program.host(state.rule, state.t + 1, state.scalars)
     return prepared[place]
 
 
