@@ -16,7 +16,7 @@ from optshare.state import IdentityStore, ParameterState, dtype_name
 from optshare.tree import Named
 
 FORMAT = "optshare.optimizer.1"
-KEPT = ("aliases", "rule", "shape", "dtype", "hyperparameters", "t", "step", "arrays")
+KEPT = ("aliases", "rule", "shape", "dtype", "hyperparameters", "t", "step", "arrays", "scalars")
 
 
 def saved(binding: Binding, store: IdentityStore, steps: int) -> dict[str, Any]:
@@ -40,6 +40,7 @@ def _saved_one(entry: Named, state: ParameterState) -> dict[str, Any]:
         "arrays": {
             name: seam_of(owner(each)).host_copy(each) for name, each in state.arrays.items()
         },
+        "scalars": dict(state.scalars),
     }
 
 
@@ -117,6 +118,9 @@ def _restored_one(entry: Named, rule: Rule, data: dict[str, Any]) -> ParameterSt
     state.step = int(data["step"])
     names = state.rule.state_names() if state.t else ()
     _require_same(entry, "state arrays", sorted(data["arrays"]), sorted(names))
+    numbers = state.rule.scalar_names() if state.t else ()
+    _require_same(entry, "state numbers", sorted(data["scalars"]), sorted(numbers))
+    state.scalars = {name: float(each) for name, each in data["scalars"].items()}
     state.arrays = {name: _array(entry, name, each) for name, each in data["arrays"].items()}
     return state
 

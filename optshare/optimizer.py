@@ -238,7 +238,7 @@ class Optimizer:
         0
         """
         for each in self._states(part):
-            each.arrays, each.t = {}, 0
+            each.reset()
         if part is None:
             self._steps = 0
             for each in self._states(None):

@@ -22,7 +22,7 @@ from optshare.state import IdentityStore, ParameterState, dtype_name, working_dt
 
 Numbers = dict[int, Rule]
 """Each rule at a step, by the id of the rule with its schedules."""
-Prepared = dict[tuple[int, int], tuple[Program, dict[str, float]]]
+Prepared = dict[tuple[Any, ...], tuple[Program, dict[str, float]]]
 
 
 class Job(NamedTuple):
@@ -104,7 +104,7 @@ def _update(job: Job, state: ParameterState, rules: Numbers, prepared: Prepared)
     on_host = job.view is not None
     value, ops = (job.view, np) if on_host else (job.key.stored, job.backend.ops)
     working = working_dtype(value, ops)
-    state.fit(value, ops, working)
+    state.fit(value, ops, working, rules[id(state.rule)])
     program, scalars = _prepared(state, rules, prepared)
     given = value, job.gradient, state.arrays, scalars, working
     if not on_host:
@@ -119,16 +119,18 @@ def _update(job: Job, state: ParameterState, rules: Numbers, prepared: Prepared)
         numpy_kernel.apply(program, new, *given[1:])
         job.backend.update(job.key, job.seam.adopt(new))
     state.t += 1
+    state.scalars = program.kept(scalars)
 
 
 def _prepared(
     state: ParameterState, rules: Numbers, prepared: Prepared
 ) -> tuple[Program, dict[str, float]]:
-    """The program of a rule and its scalars, once for all parameters of one rule and step."""
-    place = id(state.rule), state.t + 1
+    """The program of a rule and its scalars, once for all parameters in one state of one rule."""
+    place = id(state.rule), state.t + 1, *state.scalars.values()
     if place not in prepared:
-        program = program_of(state.rule)
-        prepared[place] = program, program.host(rules[place[0]], state.t + 1)
+        program, now = program_of(state.rule), rules[id(state.rule)]
+        prepared[place] = program, program.host(now, state.t + 1, state.scalars)
+    return prepared[place]
     return prepared[place]
 
 

@@ -44,8 +44,16 @@ class Rule:
         dataclass(frozen=True, kw_only=True)(cls)
 
     def state_names(self) -> tuple[str, ...]:
-        """The arrays that the rule keeps for a parameter; they begin as zeros."""
+        """The arrays that the rule keeps for a parameter, shaped like it."""
         return ()
+
+    def scalar_names(self) -> tuple[str, ...]:
+        """The numbers that the rule keeps for a parameter, on the host in float64."""
+        return ()
+
+    def initial_values(self) -> dict[str, float]:
+        """What the state begins with, by name, where that is not 0."""
+        return {}
 
     def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
         """The new state, and the step: what is subtracted from the value.
@@ -53,7 +61,7 @@ class Rule:
         Args:
             value: the parameter's array.
             gradient: its gradient.
-            state: the arrays of `state_names`.
+            state: the arrays of `state_names` and the numbers of `scalar_names`.
             t: how many updates this parameter has had, with this one.
 
         Written in operators and the functions of `optshare.rules.expression`; a
@@ -68,6 +76,14 @@ class Rule:
         "weight_decay": (0.0, math.inf),
         "momentum": (0.0, 1.0),
         "betas": (0.0, 1.0),
+        "alpha": (0.0, 1.0),
+        "dampening": (0.0, 1.0),
+        "eps_root": (0.0, math.inf),
+        "initial_accumulator_value": (0.0, math.inf),
+        "lr_decay": (0.0, math.inf),
+        "momentum_decay": (0.0, math.inf),
+        "rho": (0.0, 1.0),
+        "step_sizes": (0.0, math.inf),
     }
 
     def __post_init__(self) -> None:
@@ -182,6 +198,11 @@ def require_known(rule: type[Rule], given: dict[str, Any]) -> None:
             raise HyperparameterError(
                 f"{rule.__name__} has no hyperparameter {name!r}; choices: {choices(known, name)}"
             )
+
+
+def shrunk(step: Any, value: Any, lr: Any, weight_decay: Any) -> Any:
+    """The step plus `lr * weight_decay * value` (decoupled weight decay)."""
+    return step + lr * weight_decay * value if weight_decay else step
 
 
 def decayed(gradient: Any, value: Any, weight_decay: Any) -> Any:
