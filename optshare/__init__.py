@@ -17,7 +17,24 @@ from optshare.detached import detach
 from optshare.differentiate import gradient, record, value_and_gradient
 from optshare.dispatch import namespace_of, ops
 from optshare.errors import OptshareError
-from optshare.faces import SGD, Adam, AdamW, optimizers, update
+from optshare.faces import (
+    SGD,
+    AdaBelief,
+    Adadelta,
+    Adagrad,
+    Adam,
+    AdaMax,
+    AdamW,
+    Lion,
+    NAdam,
+    OAdam,
+    RAdam,
+    RMSProp,
+    Rprop,
+    Yogi,
+    optimizers,
+    update,
+)
 from optshare.foreign import ask as _ask
 from optshare.freezing import freeze, frozen, thaw
 from optshare.gradients import Gradients
@@ -117,6 +134,7 @@ from optshare.rules import Rule
 from optshare.tree import buffers, params
 
 if _TYPE_CHECKING:
+    from optshare import schedules
     from optshare.idx import mnist, read_idx, write_idx
     from optshare.overview.summary import flops, nparams, summary
     from optshare.saving import load_state_dict, state_dict
@@ -135,6 +153,7 @@ __getattr__ = _lazy_exports(
         "sizes": ("build", "outdims", "outputsize", "weights"),
         "verification": ("gradcheck",),
         "weight_files": ("load_weights", "save_weights"),
+        "schedules": (),
         "saving": ("load_state_dict", "state_dict"),
     },
 )
@@ -145,6 +164,10 @@ __all__ = [
     "RNN",
     "SGD",
     "Activation",
+    "AdaBelief",
+    "AdaMax",
+    "Adadelta",
+    "Adagrad",
     "Adam",
     "AdamW",
     "AdaptiveMaxPool",
@@ -168,22 +191,29 @@ __all__ = [
     "Layer",
     "LayerNorm",
     "LearnedEncoding",
+    "Lion",
     "MaxPool",
     "Maxout",
     "MeanPool",
     "Model",
     "MultiHeadAttention",
+    "NAdam",
+    "OAdam",
     "Optimizer",
     "OptshareError",
     "Parallel",
     "Parameter",
+    "RAdam",
     "RMSNorm",
+    "RMSProp",
     "Reshape",
     "RotaryEncoding",
+    "Rprop",
     "Rule",
     "SinusoidalEncoding",
     "SkipConnection",
     "TransformerBlock",
+    "Yogi",
     "accuracy",
     "attention",
     "automode",
@@ -243,6 +273,7 @@ __all__ = [
     "relu",
     "relu6",
     "save_weights",
+    "schedules",
     "seed",
     "selu",
     "sigmoid",

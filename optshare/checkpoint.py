@@ -16,13 +16,14 @@ from optshare.state import IdentityStore, ParameterState, dtype_name
 from optshare.tree import Named
 
 FORMAT = "optshare.optimizer.1"
-KEPT = ("aliases", "rule", "shape", "dtype", "hyperparameters", "t", "arrays")
+KEPT = ("aliases", "rule", "shape", "dtype", "hyperparameters", "t", "step", "arrays", "scalars")
 
 
-def saved(binding: Binding, store: IdentityStore) -> dict[str, Any]:
+def saved(binding: Binding, store: IdentityStore, steps: int) -> dict[str, Any]:
     """Everything needed to go on later; nothing in it is shared with the optimizer."""
     return {
         "format": FORMAT,
+        "steps": steps,
         "parameters": {each.path: _saved_one(each, store[each.key]) for each in binding.entries},
     }
 
@@ -33,16 +34,22 @@ def _saved_one(entry: Named, state: ParameterState) -> dict[str, Any]:
         "shape": tuple(entry.key.shape),
         "dtype": dtype_name(entry.key.dtype),
         "rule": type(state.rule).__name__,
-        "hyperparameters": state.rule.hyperparameters(),
+        "hyperparameters": state.numbers.hyperparameters(),
         "t": state.t,
+        "step": state.step,
         "arrays": {
             name: seam_of(owner(each)).host_copy(each) for name, each in state.arrays.items()
         },
+        "scalars": dict(state.scalars),
     }
 
 
-def restored(binding: Binding, store: IdentityStore, data: dict[str, Any]) -> IdentityStore:
-    """A new store from what `saved` gave; strict, and changes nothing.
+def restored(
+    binding: Binding, store: IdentityStore, data: dict[str, Any]
+) -> tuple[IdentityStore, int]:
+    """A new store and the count of steps from what `saved` gave; strict, and changes nothing.
+
+    Schedules are those of the store that there is.
 
     Raises:
         CheckpointError: the data has another format, other paths, or a
@@ -56,6 +63,7 @@ def restored(binding: Binding, store: IdentityStore, data: dict[str, Any]) -> Id
         raise CheckpointError(f"the parameters are a {type(parameters).__name__}, not a dict")
     _require_equal_paths(set(parameters), {each.path for each in binding.entries})
     try:
+        steps = _steps(data)
         pairs = [
             (each.key, _restored_one(each, store[each.key].rule, parameters[each.path]))
             for each in binding.entries
@@ -64,7 +72,20 @@ def restored(binding: Binding, store: IdentityStore, data: dict[str, Any]) -> Id
         if isinstance(error, CheckpointError):
             raise
         raise CheckpointError(f"the state is malformed: {error}") from error
-    return IdentityStore(pairs)
+    beyond = [key for key, state in pairs if not -1 <= state.step < steps]
+    if beyond:
+        path = binding.path(beyond[0])
+        raise CheckpointError(f"{path!r}: its last update is at none of the saved {steps} steps")
+    return IdentityStore(pairs), steps
+
+
+def _steps(data: dict[str, Any]) -> int:
+    if "steps" not in data:
+        raise CheckpointError("the saved state lacks steps")
+    steps = int(data["steps"])
+    if steps < 0:
+        raise CheckpointError(f"the saved count of steps is {steps}")
+    return steps
 
 
 def _require_equal_paths(given: set[str], wanted: set[str]) -> None:
@@ -83,22 +104,32 @@ def _restored_one(entry: Named, rule: Rule, data: dict[str, Any]) -> ParameterSt
     _require_same(entry, "rule", data["rule"], type(rule).__name__)
     _require_same(entry, "shape", tuple(data["shape"]), tuple(entry.key.shape))
     _require_same(entry, "dtype", data["dtype"], dtype_name(entry.key.dtype))
-    hyperparameters = {
-        name: tuple(each) if is_sequence(each) else each
-        for name, each in data["hyperparameters"].items()
-    }
-    _require_same(entry, "hyperparameters", set(hyperparameters), set(rule.hyperparameters()))
+    saved, own = data["hyperparameters"], rule.hyperparameters()
+    _require_same(entry, "hyperparameters", set(saved), set(own))
     try:
-        state = ParameterState(rule.adjusted(**hyperparameters))
+        state = ParameterState(
+            rule.adjusted(**{name: _scheduled_or(saved[name], own[name]) for name in own})
+        )
     except HyperparameterError as error:
         raise CheckpointError(f"{entry.path!r}: {error}") from error
     state.t = int(data["t"])
     if state.t < 0:
         raise CheckpointError(f"{entry.path!r}: the saved step count is {state.t}")
+    state.step = int(data["step"])
     names = state.rule.state_names() if state.t else ()
     _require_same(entry, "state arrays", sorted(data["arrays"]), sorted(names))
+    numbers = state.rule.scalar_names() if state.t else ()
+    _require_same(entry, "state numbers", sorted(data["scalars"]), sorted(numbers))
+    state.scalars = {name: float(each) for name, each in data["scalars"].items()}
     state.arrays = {name: _array(entry, name, each) for name, each in data["arrays"].items()}
     return state
+
+
+def _scheduled_or(saved: Any, own: Any) -> Any:
+    """A saved hyperparameter; in place of the optimizer's schedules, those."""
+    if is_sequence(saved) and is_sequence(own):
+        return tuple(_scheduled_or(*each) for each in zip(saved, own, strict=True))
+    return own if callable(own) else saved
 
 
 def _array(entry: Named, name: str, data: Any) -> Any:

@@ -11,6 +11,9 @@ from optshare.rules.base import Rule, require_known
 
 P = ParamSpec("P")
 R = TypeVar("R", bound=Rule)
+Scheduled = float | Callable[[Any], Any]
+Hyperparameter = Scheduled | str | tuple[Scheduled, ...]
+"""What a rule's field may be given: a number, a schedule, several of them, an option."""
 
 
 class Face(Generic[P, R]):
@@ -20,7 +23,8 @@ class Face(Generic[P, R]):
     >>> Adam(lr=0.1).betas
     (0.9, 0.999)
     >>> Adam([Parameter([1.])], lr=0.1)
-    Optimizer(1 parameters, Adam(lr=0.1, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0))
+    Optimizer(1 parameters, Adam(lr=0.1, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0,
+        amsgrad=False))
     """
 
     def __init__(self, rule: Callable[P, R]) -> None:
@@ -34,6 +38,12 @@ class Face(Generic[P, R]):
 
     @overload
     def __call__(self, model: Any, /, *args: P.args, **kwargs: P.kwargs) -> Optimizer: ...
+
+    @overload
+    def __call__(self, **hyperparameters: Hyperparameter) -> R: ...
+
+    @overload
+    def __call__(self, model: Any, /, **hyperparameters: Hyperparameter) -> Optimizer: ...
 
     def __call__(self, *model: Any, **hyperparameters: Any) -> Any:
         """Bind the rule to a model, or give it unbound."""
@@ -59,8 +69,19 @@ class Face(Generic[P, R]):
 
 
 SGD = Face(rules.SGD)
+AdaBelief = Face(rules.AdaBelief)
+AdaMax = Face(rules.AdaMax)
+Adadelta = Face(rules.Adadelta)
+Adagrad = Face(rules.Adagrad)
 Adam = Face(rules.Adam)
 AdamW = Face(rules.AdamW)
+Lion = Face(rules.Lion)
+NAdam = Face(rules.NAdam)
+OAdam = Face(rules.OAdam)
+RAdam = Face(rules.RAdam)
+RMSProp = Face(rules.RMSProp)
+Rprop = Face(rules.Rprop)
+Yogi = Face(rules.Yogi)
 
 
 def optimizers(model: Any, rule: Any, **hyperparameters: Any) -> Optimizer:
@@ -68,7 +89,8 @@ def optimizers(model: Any, rule: Any, **hyperparameters: Any) -> Optimizer:
 
     >>> from optshare import SGD, Parameter
     >>> optimizers([[Parameter([1.])], []], SGD, lr=0.5)
-    Optimizer(1 parameters, SGD(lr=0.5, momentum=0.0, weight_decay=0.0, nesterov=False))
+    Optimizer(1 parameters, SGD(lr=0.5, momentum=0.0, weight_decay=0.0, nesterov=False,
+        dampening=0.0))
     """
     made: Any = rule(**hyperparameters) if callable(rule) else rule
     return Optimizer(model, made)

@@ -9,7 +9,7 @@ from typing import Any, Literal, NoReturn
 
 from optshare import checkpoint, overlay, registry
 from optshare.backend import Backend
-from optshare.binding import Binding
+from optshare.binding import Binding, Pairs
 from optshare.building import built
 from optshare.differentiate import backend_for
 from optshare.errors import (
@@ -20,7 +20,7 @@ from optshare.errors import (
 )
 from optshare.rules.base import Rule
 from optshare.state import IdentityStore, ParameterState
-from optshare.updating import apply
+from optshare.updating import Plan, apply, planned
 
 NonFinite = Literal["raise", "propagate"]
 
@@ -60,13 +60,19 @@ class Optimizer:
         self.nonfinite = nonfinite
         self._binding = Binding(model)
         self._store = IdentityStore((key, ParameterState(rule)) for key in self._binding.keys)
+        self._steps = 0
         self._compiled: dict[str, Callable[..., Any]] = {}
         """What each compiling backend remembers of the functions given to `step`."""
 
     @property
     def steps(self) -> int:
-        """How many updates there were: the most that any parameter has had."""
-        return max(state.t for _, state in self._store.items())
+        """How many steps there have been: what schedules are functions of.
+
+        A call of `step` or `update` is a step, unless it raises or updates nothing. An
+        `update(w, g)` of a part belongs to the last step until a parameter in it has
+        had its update there, so that a loop over all parameters is one step.
+        """
+        return self._steps
 
     @property
     def tree(self) -> Any:
@@ -99,7 +105,7 @@ class Optimizer:
         _refuse_inside_differentiation()
         self._binding.tree.follow()
         if fn is None:
-            return apply(self._binding, self._store, self._recorded())
+            return self._apply(self._planned(self._recorded()))
         if not callable(fn):
             raise TypeError(
                 f"step takes a function and its arguments; got {type(fn).__name__} first"
@@ -107,8 +113,16 @@ class Optimizer:
         with overlay.aside():
             loss, pairs = self._differentiated(fn, args)
             self._require_finite(loss)
-        apply(self._binding, self._store, pairs)
+            plan = self._planned(pairs)
+        self._apply(plan)
         return loss
+
+    def _planned(self, pairs: Pairs, *, whole: bool = True) -> Plan:
+        return planned(self._binding, self._store, pairs, self._steps, whole=whole)
+
+    def _apply(self, plan: Plan) -> None:
+        apply(plan)
+        self._steps = plan.steps
 
     def _differentiated(
         self, fn: Callable[..., Any], args: tuple[Any, ...]
@@ -160,7 +174,7 @@ class Optimizer:
                 f"update takes gradients, or a parameter and its gradient, "
                 f"not {len(gradients)} arguments"
             )
-        apply(self._binding, self._store, pairs)
+        self._apply(self._planned(pairs, whole=len(gradients) == 1))
 
     def zero_grad(self) -> None:
         """Forget the `.grad` that backward passes accumulated."""
@@ -215,6 +229,8 @@ class Optimizer:
     def reset(self, part: Any = None, /) -> None:
         """Forget moments and step counts, of a part or of all; hyperparameters stay.
 
+        Without a part the count of `steps` begins again as well, and schedules with it.
+
         >>> import optshare
         >>> w = optshare.Parameter([1.0])
         >>> opt = optshare.Adam([w]); opt.update([[1.0]]); opt.reset()
@@ -222,7 +238,11 @@ class Optimizer:
         0
         """
         for each in self._states(part):
-            each.arrays, each.t = {}, 0
+            each.reset()
+        if part is None:
+            self._steps = 0
+            for each in self._states(None):
+                each.step = -1
 
     def _states(self, part: Any) -> list[ParameterState]:
         keys = self._binding.keys if part is None else self._binding.keys_of(part)
@@ -232,17 +252,18 @@ class Optimizer:
         """Everything needed to go on later, by path, in plain arrays and numbers.
 
         For each path (`layers.0.weight`): its aliases, shape, dtype, rule,
-        hyperparameters, step count and state arrays.
+        hyperparameters, step count and state arrays; and the count of `steps`. Of a schedule
+        it holds the last number.
 
         >>> import optshare
         >>> w = optshare.Parameter([1.0])
         >>> optshare.Adam({"w": w}).state_dict()["parameters"]["w"]["rule"]
         'Adam'
         """
-        return checkpoint.saved(self._binding, self._store)
+        return checkpoint.saved(self._binding, self._store, self._steps)
 
     def load_state_dict(self, data: dict[str, Any], /) -> None:
-        """Go on from what `state_dict` gave.
+        """Go on from what `state_dict` gave; schedules stay those of this optimizer.
 
         Raises:
             CheckpointError: it belongs to another model or rule; nothing is changed.
@@ -254,7 +275,7 @@ class Optimizer:
         >>> other.state_for(w).lr
         0.5
         """
-        self._store = checkpoint.restored(self._binding, self._store, data)
+        self._store, self._steps = checkpoint.restored(self._binding, self._store, data)
 
     def __copy__(self) -> NoReturn:
         raise TypeError(

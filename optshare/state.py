@@ -11,33 +11,45 @@ import numpy as np
 from optshare.backend import placed, seam_of
 from optshare.narrowing import is_numpy
 from optshare.registry import owner
-from optshare.rules.base import Rule
+from optshare.rules.base import Rule, is_scheduled
 
 
 class ParameterState:
-    """What an optimizer keeps for one parameter: its rule, its arrays, its step count.
+    """What an optimizer keeps for one parameter: its rule, its state, its step count.
 
-    The hyperparameters read as attributes: `state.lr`. The arrays are by name in
-    `state.arrays`, empty until the first update.
+    The hyperparameters read as attributes: `state.lr`, where it is a schedule the number
+    that the last update used (before one, the number at step 0). The arrays are by name in
+    `state.arrays`, the numbers in `state.scalars`; both are empty until the first update.
     """
 
-    __slots__ = ("arrays", "rule", "shape", "t")
+    __slots__ = ("arrays", "rule", "scalars", "shape", "step", "t")
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         self.arrays: dict[str, Any] = {}
+        self.scalars: dict[str, float] = {}
         self.shape: tuple[int, ...] | None = None
         """The shape of the parameter at its last update."""
         self.t = 0
+        self.step = -1
+        """The optimizer's step of the last update, from 0; -1 before one."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name in ParameterState.__slots__:
             raise AttributeError(name)
+        if is_scheduled(self.rule.hyperparameters().get(name)):
+            return getattr(self.numbers, name)
+        kept = self.arrays | self.scalars
         try:
-            return self.arrays[name] if name in self.arrays else getattr(self.rule, name)
+            return kept[name] if name in kept else getattr(self.rule, name)
         except AttributeError:
-            known = [*self.rule.hyperparameters(), *self.arrays]
+            known = [*self.rule.hyperparameters(), *kept]
             raise AttributeError(f"no {name!r} here; choices: {', '.join(known)}") from None
+
+    @property
+    def numbers(self) -> Rule:
+        """The rule as the last update used it, with numbers in place of schedules."""
+        return self.rule.at(max(self.step, 0))
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in ParameterState.__slots__:
@@ -46,22 +58,30 @@ class ParameterState:
             )
         super().__setattr__(name, value)
 
-    def fit(self, value: Any, ops: Any, working: Any) -> None:
+    def reset(self) -> None:
+        """Forget the state and the step count."""
+        self.arrays, self.scalars, self.t = {}, {}, 0
+
+    def fit(self, value: Any, ops: Any, working: Any, rule: Rule) -> None:
         """Make the arrays fit a value: allocate, convert, bring them over, or start again.
 
         Args:
             value: the parameter's array, in the memory where its state belongs.
             ops: the array functions of that memory.
             working: the dtype of the state.
+            rule: the rule of this step, with numbers in place of schedules.
         """
         if self.shape not in (None, tuple(value.shape)):
-            self.arrays, self.t = {}, 0
+            self.reset()
         self.shape = tuple(value.shape)
+        initial = rule.initial_values()
+        names = self.rule.scalar_names()
+        self.scalars = {name: self.scalars.get(name, initial.get(name, 0.0)) for name in names}
         old, self.arrays = self.arrays, {}
         for name in self.rule.state_names():
             array = old.get(name)
             if array is None:
-                array = ops.zeros_like(value, dtype=working)
+                array = ops.full_like(value, initial.get(name, 0.0), dtype=working)
             elif _place(array) != _place(value):
                 array = _brought(array, value, ops)
             self.arrays[name] = array if array.dtype == working else ops.astype(array, working)

@@ -16,10 +16,13 @@ from optshare.kernels.program import Program, program_of
 from optshare.kernels.reference import evaluate
 from optshare.narrowing import is_host
 from optshare.parameter import is_array
+from optshare.rules.base import Rule
 from optshare.slots import HeldSlot
 from optshare.state import IdentityStore, ParameterState, dtype_name, working_dtype
 
-Prepared = dict[tuple[int, int], tuple[Program, dict[str, float]]]
+Numbers = dict[int, Rule]
+"""Each rule at a step, by the id of the rule with its schedules."""
+Prepared = dict[tuple[Any, ...], tuple[Program, dict[str, float]]]
 
 
 class Job(NamedTuple):
@@ -38,22 +41,58 @@ class Job(NamedTuple):
     """What the gradient shares with arrays in the same memory."""
 
 
-def apply(binding: Binding, store: IdentityStore, pairs: Pairs) -> None:
-    """Update each parameter that has a gradient and is not frozen.
+class Plan(NamedTuple):
+    """An update that has been checked; nothing is changed yet."""
+
+    jobs: list[Job]
+    states: list[ParameterState]
+    """For each job, its parameter's."""
+    rules: Numbers
+    step: int
+    """The optimizer's step that this is, from 0."""
+    steps: int
+    """How many steps there have been after it; an update of nothing is none."""
+
+
+def planned(
+    binding: Binding, store: IdentityStore, pairs: Pairs, steps: int, *, whole: bool = True
+) -> Plan:
+    """The update of each parameter that has a gradient and is not frozen.
+
+    Args:
+        binding: the parameters.
+        store: their state.
+        pairs: parameters with their gradients.
+        steps: how many steps there have been.
+        whole: whether this is a step of its own; otherwise it belongs to the last one,
+            unless a parameter has had its update there.
 
     Raises:
-        GradientShapeError: before anything is changed.
+        GradientShapeError: a gradient does not fit its parameter.
+        HyperparameterError: a schedule gives no number, or one out of range.
     """
     jobs = [
         _job(binding, key, gradient)
         for key, gradient in pairs
         if gradient is not None and not key.frozen
     ]
-    written = {job.seam.memory(job.key.stored) for job in jobs}
+    states = [store[job.key] for job in jobs]
+    begins = whole or any(state.step == steps - 1 for state in states)
+    step = steps if begins else steps - 1
+    distinct = {id(state.rule): state.rule for state in states}
+    rules = {place: rule.at(step) for place, rule in distinct.items()}
+    return Plan(jobs, states, rules, step, step + 1 if jobs else steps)
+
+
+def apply(plan: Plan) -> None:
+    """Update the parameters and their states."""
+    written = {job.seam.memory(job.key.stored) for job in plan.jobs}
+    jobs = [_apart(job, written) for job in plan.jobs]
     prepared: Prepared = {}
     with np.errstate(all="ignore"):
-        for job in [_apart(job, written) for job in jobs]:
-            _update(job, store[job.key], prepared)
+        for job, state in zip(jobs, plan.states, strict=True):
+            _update(job, state, plan.rules, prepared)
+            state.step = plan.step
 
 
 def _apart(job: Job, written: set[int]) -> Job:
@@ -61,12 +100,12 @@ def _apart(job: Job, written: set[int]) -> Job:
     return job._replace(gradient=job.gradient + 0) if job.memory in written else job
 
 
-def _update(job: Job, state: ParameterState, prepared: Prepared) -> None:
+def _update(job: Job, state: ParameterState, rules: Numbers, prepared: Prepared) -> None:
     on_host = job.view is not None
     value, ops = (job.view, np) if on_host else (job.key.stored, job.backend.ops)
     working = working_dtype(value, ops)
-    state.fit(value, ops, working)
-    program, scalars = _prepared(state, prepared)
+    state.fit(value, ops, working, rules[id(state.rule)])
+    program, scalars = _prepared(state, rules, prepared)
     given = value, job.gradient, state.arrays, scalars, working
     if not on_host:
         state.arrays, new = evaluate(program, job.backend.ops, *given)
@@ -80,14 +119,18 @@ def _update(job: Job, state: ParameterState, prepared: Prepared) -> None:
         numpy_kernel.apply(program, new, *given[1:])
         job.backend.update(job.key, job.seam.adopt(new))
     state.t += 1
+    state.scalars = program.kept(scalars)
 
 
-def _prepared(state: ParameterState, prepared: Prepared) -> tuple[Program, dict[str, float]]:
-    """The program of a rule and its scalars, once for all parameters of one rule and step."""
-    place = id(state.rule), state.t + 1
+def _prepared(
+    state: ParameterState, rules: Numbers, prepared: Prepared
+) -> tuple[Program, dict[str, float]]:
+    """The program of a rule and its scalars, once for all parameters in one state of one rule."""
+    place = id(state.rule), state.t + 1, *state.scalars.values()
     if place not in prepared:
-        program = program_of(state.rule)
-        prepared[place] = program, program.host(state.rule, state.t + 1)
+        program, now = program_of(state.rule), rules[id(state.rule)]
+        prepared[place] = program, program.host(now, state.t + 1, state.scalars)
+    return prepared[place]
     return prepared[place]
 
 

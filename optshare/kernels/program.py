@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from optshare.narrowing import is_sequence
@@ -23,28 +24,37 @@ class Program:
 
     `scalars` are computed on the host in float64; `arrays` read their results
     and `value`, `gradient` and the state by name. `results` names what holds the
-    new state at the end, and `step` what is subtracted from the value.
+    new state at the end, `numbers` the same for the numbers of the state, and
+    `step` what is subtracted from the value.
     """
 
     scalars: tuple[Instruction, ...]
     arrays: tuple[Instruction, ...]
     results: dict[str, str]
+    numbers: dict[str, Operand]
     step: Operand
 
-    def host(self, rule: Rule, t: int) -> dict[str, float]:
-        """The scalars that the array program reads, for one rule and step count."""
-        known = {**_numbers(rule), "t": float(t)}
+    def host(
+        self, rule: Rule, t: int, kept: Mapping[str, float] = MappingProxyType({})
+    ) -> dict[str, float]:
+        """The scalars that the array program reads, for a rule of numbers, step count and state."""
+        known = {**_numbers(rule), **kept, "t": float(t)}
         for result, name, operands in self.scalars:
             values = (known[each] if isinstance(each, str) else each for each in operands)
             known[result] = SCALAR[name](*values)
         return known
+
+    def kept(self, known: dict[str, float]) -> dict[str, float]:
+        """The new numbers of the state, among what `host` gave."""
+        found = self.numbers.items()
+        return {name: known[at] if isinstance(at, str) else at for name, at in found}
 
 
 def program_of(rule: Rule) -> Program:
     """The program of a rule; recorded once for all rules of equal structure.
 
     Two rules have equal structure if they are of one class, have the same
-    options, and the same hyperparameters are 0.
+    options, and the same hyperparameters are 0; a schedule is not 0.
     """
     return _recorded(type(rule), _structure(rule))
 
@@ -58,7 +68,7 @@ def _shape_of(value: Any) -> Any:
         return value
     if is_sequence(value):
         return tuple(map(_shape_of, value))
-    return 1.0 if value else 0.0
+    return 1.0 if callable(value) or value else 0.0
 
 
 @cache
@@ -66,19 +76,21 @@ def _recorded(kind: type[Rule], structure: tuple[Any, ...]) -> Program:
     rule = object.__new__(kind)
     for each, value in zip(fields(kind), structure, strict=True):
         object.__setattr__(rule, each.name, _symbol(each.name, value))
-    names = rule.state_names()
-    state = {name: Expression(name, on_arrays=True) for name in names}
+    arrays, numbers = rule.state_names(), rule.scalar_names()
+    state = {name: Expression(name, on_arrays=name in arrays) for name in (*arrays, *numbers)}
     value, gradient = (Expression(name, on_arrays=True) for name in ("value", "gradient"))
     new, step = rule.step(value, gradient, dict(state), Expression("t", on_arrays=False))
-    _require_names(kind, names, new)
-    return _Writer().program({name: new[name] for name in names}, step)
+    _require_names(kind, tuple(state), new)
+    writer = _Writer()
+    kept = {name: writer.number(name, new[name]) for name in numbers}
+    return writer.program({name: new[name] for name in arrays}, kept, step)
 
 
 def _require_names(kind: type[Rule], names: tuple[str, ...], new: dict[str, Any]) -> None:
     if set(new) != set(names):
         raise TypeError(
             f"{kind.__name__}.step returned the state {sorted(new)}, "
-            f"its state_names are {sorted(names)}"
+            f"its state_names and scalar_names are {sorted(names)}"
         )
 
 
@@ -108,10 +120,16 @@ class _Writer:
         self._arrays: list[Instruction] = []
         self._known: dict[tuple[str, tuple[Operand, ...]], str] = {}
 
-    def program(self, new: dict[str, Any], step: Any) -> Program:
+    def program(self, new: dict[str, Any], numbers: dict[str, Operand], step: Any) -> Program:
         results = {name: self._result(name, each) for name, each in new.items()}
         last = self._written(step)
-        return Program(tuple(self._scalars), tuple(self._arrays), results, last)
+        return Program(tuple(self._scalars), tuple(self._arrays), results, numbers, last)
+
+    def number(self, name: str, expression: Any) -> Operand:
+        """What holds a new number of the state."""
+        if isinstance(expression, Expression) and expression.on_arrays:
+            raise TypeError(f"the new state {name!r} must be a number, not {expression!r}")
+        return self._written(expression)
 
     def _result(self, name: str, expression: Any) -> str:
         """What holds a new state: the old one of that name, or the result of an operation."""

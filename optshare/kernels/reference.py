@@ -7,6 +7,9 @@ from typing import Any
 from optshare.kernels.program import Program
 from optshare.namespace.protocol import Namespace
 
+OF_ARRAYS_ONLY = ("maximum", "minimum", "where")
+"""Functions that some namespaces refuse to call with a Python number."""
+
 
 def evaluate(
     program: Program,
@@ -33,10 +36,11 @@ def evaluate(
 
     for result, name, operands in program.arrays:
         values = [*map(found, operands)]
+        if name in OF_ARRAYS_ONLY:
+            values = [_as_array(ops, each, known["value"]) for each in values]
         if name == "where":  # a truth is 0 or 1
             values[0] = values[0] != 0
-        computed = getattr(ops, name)(*values)
-        known[result] = _cast(ops, computed, working)
+        known[result] = _cast(ops, getattr(ops, name)(*values), working)
     new = {name: _cast(ops, known[source], working) for name, source in program.results.items()}
     moved = _cast(ops, known["value"] - found(program.step), value.dtype)
     return {name: ops.stop_gradient(each) for name, each in new.items()}, ops.stop_gradient(moved)
@@ -44,3 +48,7 @@ def evaluate(
 
 def _cast(ops: Namespace, array: Any, dtype: Any) -> Any:
     return array if array.dtype == dtype else ops.astype(array, dtype)
+
+
+def _as_array(ops: Namespace, operand: Any, like: Any) -> Any:
+    return ops.full_like(like, float(operand)) if isinstance(operand, float | bool) else operand

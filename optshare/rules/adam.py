@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from optshare.rules.base import Arrays, Rule, decayed
-from optshare.rules.expression import sqrt
+from optshare.rules.base import Arrays, Rule, decayed, shrunk
+from optshare.rules.expression import maximum, sqrt
 
 
 class Adam(Rule):
@@ -16,19 +16,24 @@ class Adam(Rule):
         v = beta2 * v + (1 - beta2) * g**2
         value -= lr * (m / (1 - beta1**t)) / (sqrt(v / (1 - beta2**t)) + eps)
 
+    With `amsgrad` the root is taken of the largest v so far, corrected afterwards.
+
     Args:
         lr: the learning rate, at least 0.
         betas: how much of each moment is kept, in [0, 1).
         eps: added to the root, at least 0.
         weight_decay: L2 regularisation, at least 0; for decoupled decay take `AdamW`.
+        amsgrad: divide by the root of the largest second moment so far.
 
-    The state arrays have PyTorch's names: `exp_avg` is m, `exp_avg_sq` is v.
+    The state arrays have PyTorch's names: `exp_avg` is m, `exp_avg_sq` is v,
+    `max_exp_avg_sq` the largest v.
 
     Raises:
         HyperparameterError: a value out of range.
 
     Source: Kingma and Ba, Adam: A Method for Stochastic Optimization, 2015,
-    https://arxiv.org/abs/1412.6980
+    https://arxiv.org/abs/1412.6980; AMSGrad: Reddi et al., On the Convergence of
+    Adam and Beyond, 2018, https://openreview.net/forum?id=ryQu7f-RZ
 
     >>> import numpy as np, optshare
     >>> w = optshare.Parameter([1., 1.])
@@ -41,10 +46,12 @@ class Adam(Rule):
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
     weight_decay: float = 0.0
+    amsgrad: bool = False
 
     def state_names(self) -> tuple[str, ...]:
-        """The two moments."""
-        return "exp_avg", "exp_avg_sq"
+        """The two moments, and for AMSGrad the largest second one."""
+        moments = "exp_avg", "exp_avg_sq"
+        return (*moments, "max_exp_avg_sq") if self.amsgrad else moments
 
     def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
         """The new moments, and the step."""
@@ -54,8 +61,10 @@ class Adam(Rule):
         beta1, beta2 = self.betas
         m = beta1 * state["exp_avg"] + (1 - beta1) * g
         v = beta2 * state["exp_avg_sq"] + (1 - beta2) * (g * g)
-        step = self.lr / (1 - beta1**t) * m / (sqrt(v / (1 - beta2**t)) + self.eps)
-        return {"exp_avg": m, "exp_avg_sq": v}, step
+        new, top = {"exp_avg": m, "exp_avg_sq": v}, v
+        if self.amsgrad:
+            top = new["max_exp_avg_sq"] = maximum(state["max_exp_avg_sq"], v)
+        return new, self.lr / (1 - beta1**t) * m / (sqrt(top / (1 - beta2**t)) + self.eps)
 
 
 class AdamW(Adam):
@@ -69,6 +78,7 @@ class AdamW(Adam):
         betas: how much of each moment is kept, in [0, 1).
         eps: added to the root, at least 0.
         weight_decay: decoupled decay, at least 0.
+        amsgrad: divide by the root of the largest second moment so far.
 
     Raises:
         HyperparameterError: a value out of range.
@@ -88,4 +98,4 @@ class AdamW(Adam):
     def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
         """The new moments, and the step."""
         new, step = self._adaptive_step(gradient, state, t)
-        return new, step + self.lr * self.weight_decay * value if self.weight_decay else step
+        return new, shrunk(step, value, self.lr, self.weight_decay)

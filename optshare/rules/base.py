@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import copy
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Self, dataclass_transform
 
@@ -22,7 +23,8 @@ class Rule:
     A subclass annotates its hyperparameters with their defaults, names its state
     arrays in `state_names`, and defines the one method `step`; it becomes a
     frozen dataclass. A number among the fields may differ from parameter to
-    parameter; a bool or string is an option.
+    parameter, and may be a schedule, a function of the optimizer's step; a bool
+    or string is an option.
 
     >>> class Sign(Rule):
     ...     lr: float = 0.1
@@ -42,8 +44,16 @@ class Rule:
         dataclass(frozen=True, kw_only=True)(cls)
 
     def state_names(self) -> tuple[str, ...]:
-        """The arrays that the rule keeps for a parameter; they begin as zeros."""
+        """The arrays that the rule keeps for a parameter, shaped like it."""
         return ()
+
+    def scalar_names(self) -> tuple[str, ...]:
+        """The numbers that the rule keeps for a parameter, on the host in float64."""
+        return ()
+
+    def initial_values(self) -> dict[str, float]:
+        """What the state begins with, by name, where that is not 0."""
+        return {}
 
     def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
         """The new state, and the step: what is subtracted from the value.
@@ -51,11 +61,12 @@ class Rule:
         Args:
             value: the parameter's array.
             gradient: its gradient.
-            state: the arrays of `state_names`.
+            state: the arrays of `state_names` and the numbers of `scalar_names`.
             t: how many updates this parameter has had, with this one.
 
         Written in operators and the functions of `optshare.rules.expression`; a
-        hyperparameter that is 0 is false, which decides what is recorded.
+        hyperparameter that is 0 is false, which decides what is recorded; a
+        scheduled one is true, even where it is 0 at a step.
         """
         raise NotImplementedError
 
@@ -65,6 +76,14 @@ class Rule:
         "weight_decay": (0.0, math.inf),
         "momentum": (0.0, 1.0),
         "betas": (0.0, 1.0),
+        "alpha": (0.0, 1.0),
+        "dampening": (0.0, 1.0),
+        "eps_root": (0.0, math.inf),
+        "initial_accumulator_value": (0.0, math.inf),
+        "lr_decay": (0.0, math.inf),
+        "momentum_decay": (0.0, math.inf),
+        "rho": (0.0, 1.0),
+        "step_sizes": (0.0, math.inf),
     }
 
     def __post_init__(self) -> None:
@@ -74,12 +93,12 @@ class Rule:
 
     def _require_kind(self, name: str, value: Any, default: Any) -> None:
         if is_sequence(default):
-            fits = is_sequence(value) and len(value) == len(default) and all(map(_is_real, value))
+            fits = is_sequence(value) and len(value) == len(default) and all(map(_is_set, value))
             wanted = f"{len(default)} numbers"
         elif isinstance(default, bool | str):
             fits, wanted = isinstance(value, type(default)), f"a {type(default).__name__}"
         else:
-            fits, wanted = _is_real(value), "a number"
+            fits, wanted = _is_set(value), "a number"
         if not fits:
             raise HyperparameterError(
                 f"{type(self).__name__}: {name} must be {wanted}, not {value!r}"
@@ -97,6 +116,42 @@ class Rule:
         """The hyperparameters and options by name."""
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
+    def at(self, step: int) -> Self:
+        """The rule with the number that each schedule gives at a step.
+
+        Args:
+            step: how many steps the optimizer has taken before.
+
+        Raises:
+            HyperparameterError: a schedule gives no number, or one out of range.
+
+        >>> from optshare.rules import SGD
+        >>> SGD(lr=lambda step: 0.1 / (1 + step)).at(1).lr
+        0.05
+        """
+        scheduled = {n: v for n, v in self.hyperparameters().items() if is_scheduled(v)}
+        if not scheduled:
+            return self
+        now = copy(self)
+        for name, value in scheduled.items():
+            object.__setattr__(now, name, self._numbers_at(step, name, value))
+        return now
+
+    def _numbers_at(self, step: int, name: str, value: Any) -> Any:
+        if is_sequence(value):
+            return tuple(self._numbers_at(step, name, each) for each in value)
+        if not callable(value):
+            return value
+        given: Any = value(step)
+        number = _as_number(given)
+        low, high = self._LIMITS.get(name, (-math.inf, math.inf))
+        if number is None or not low <= number < high:
+            raise HyperparameterError(
+                f"{type(self).__name__}: {name} is {given!r} at step {step}, by its schedule "
+                f"{value!r}; it must be a number in [{low:g}, {high:g})"
+            )
+        return number
+
     def adjusted(self, **changes: Any) -> Self:
         """The rule with some hyperparameters changed.
 
@@ -111,6 +166,30 @@ def _is_real(value: Any) -> bool:
     return isinstance(value, int | float | np.floating | np.integer) and not isinstance(value, bool)
 
 
+def _is_set(value: Any) -> bool:
+    """Whether a hyperparameter may be this: a number or a schedule."""
+    return _is_real(value) or (callable(value) and not isinstance(value, type))
+
+
+def _as_number(value: Any) -> float | None:
+    """What a schedule gave as a float; an array of no dimensions is one."""
+    if isinstance(value, bool | str) or getattr(value, "shape", ()) != ():
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def is_scheduled(value: Any) -> bool:
+    """Whether a hyperparameter is a schedule, or has one among its numbers.
+
+    >>> is_scheduled(0.1), is_scheduled((0.9, lambda step: 0.99))
+    (False, True)
+    """
+    return any(map(callable, value)) if is_sequence(value) else callable(value)
+
+
 def require_known(rule: type[Rule], given: dict[str, Any]) -> None:
     """Raise `HyperparameterError` for a name that a rule does not have."""
     known = [each.name for each in fields(rule)]
@@ -119,6 +198,11 @@ def require_known(rule: type[Rule], given: dict[str, Any]) -> None:
             raise HyperparameterError(
                 f"{rule.__name__} has no hyperparameter {name!r}; choices: {choices(known, name)}"
             )
+
+
+def shrunk(step: Any, value: Any, lr: Any, weight_decay: Any) -> Any:
+    """The step plus `lr * weight_decay * value` (decoupled weight decay)."""
+    return step + lr * weight_decay * value if weight_decay else step
 
 
 def decayed(gradient: Any, value: Any, weight_decay: Any) -> Any:

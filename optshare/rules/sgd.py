@@ -6,21 +6,23 @@ from typing import Any
 
 from optshare.errors import HyperparameterError
 from optshare.rules.base import Arrays, Rule, decayed
+from optshare.rules.expression import where
 
 
 class SGD(Rule):
     """Gradient descent, with momentum and L2 regularisation if asked, as in PyTorch.
 
         g = gradient + weight_decay * value
-        b = momentum * b + g
+        b = momentum * b + (1 - dampening) * g    (at the first step b = g)
         value -= lr * b                     (plain)
         value -= lr * (g + momentum * b)    (nesterov)
 
     Args:
         lr: the learning rate, at least 0.
         momentum: in [0, 1); 0 keeps no buffer.
+        dampening: in [0, 1): how much of the gradient does not enter the buffer.
         weight_decay: L2 regularisation, at least 0.
-        nesterov: look ahead; needs momentum.
+        nesterov: look ahead; needs momentum, and no dampening.
 
     Raises:
         HyperparameterError: a value out of range.
@@ -40,11 +42,16 @@ class SGD(Rule):
     momentum: float = 0.0
     weight_decay: float = 0.0
     nesterov: bool = False
+    dampening: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.nesterov and not self.momentum:
             raise HyperparameterError("SGD: nesterov=True needs a momentum above 0, such as 0.9")
+        if self.nesterov and self.dampening:
+            raise HyperparameterError(
+                f"SGD: nesterov=True needs a dampening of 0, not {self.dampening!r}"
+            )
 
     def state_names(self) -> tuple[str, ...]:
         """The momentum buffer, if there is momentum."""
@@ -55,6 +62,7 @@ class SGD(Rule):
         g = decayed(gradient, value, self.weight_decay)
         if not self.momentum:
             return {}, self.lr * g
-        b = self.momentum * state["momentum_buffer"] + g
+        entering = where(t <= 1, 1.0, 1 - self.dampening) * g if self.dampening else g
+        b = self.momentum * state["momentum_buffer"] + entering
         direction = g + self.momentum * b if self.nesterov else b
         return {"momentum_buffer": b}, self.lr * direction

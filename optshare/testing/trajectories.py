@@ -2,72 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections import defaultdict
 
 import numpy as np
 
+from optshare import rules
 from optshare.optimizer import Optimizer
-from optshare.rules import SGD, Adam, AdamW, Rule
+from optshare.testing import rule_formulas as formulas
 from optshare.testing.check import check, require_close
+from optshare.testing.rule_formulas import LR, Formula
 from optshare.testing.subject import Subject
 
 SAME = "The same model, data and rule have the same numbers on any backend."
 STEPS = 10
-LR = 0.1
-Next = Callable[[Any, Any, int], Any]
 
-
-def _sgd(momentum: float, decay: float, nesterov: bool) -> Callable[[], Next]:
-    def start() -> Next:
-        buffer = np.zeros(1)
-
-        def step(w: Any, g: Any, t: int) -> Any:
-            nonlocal buffer
-            g = g + decay * w
-            buffer = momentum * buffer + g
-            return w - LR * (g + momentum * buffer if nesterov else buffer)
-
-        return step
-
-    return start
-
-
-def _adam(decay: float, decoupled: float) -> Callable[[], Next]:
-    def start() -> Next:
-        first, second = np.zeros(1), np.zeros(1)
-
-        def step(w: Any, g: Any, t: int) -> Any:
-            nonlocal first, second
-            g = g + decay * w
-            first, second = 0.9 * first + 0.1 * g, 0.999 * second + 0.001 * g * g
-            w = w - LR * decoupled * w
-            return w - LR * (first / (1 - 0.9**t)) / (np.sqrt(second / (1 - 0.999**t)) + 1e-8)
-
-        return step
-
-    return start
-
-
-RULES: dict[str, tuple[Rule, Callable[[], Next]]] = {
-    "sgd": (SGD(lr=LR), _sgd(0.0, 0.0, False)),
-    "sgd_momentum": (SGD(lr=LR, momentum=0.9), _sgd(0.9, 0.0, False)),
+RULES: dict[str, tuple[rules.Rule, Formula]] = {
+    "sgd": (rules.SGD(lr=LR), formulas.sgd()),
+    "sgd_momentum": (rules.SGD(lr=LR, momentum=0.9), formulas.sgd(0.9)),
     "sgd_nesterov": (
-        SGD(lr=LR, momentum=0.9, nesterov=True, weight_decay=0.1),
-        _sgd(0.9, 0.1, True),
+        rules.SGD(lr=LR, momentum=0.9, nesterov=True, weight_decay=0.1),
+        formulas.sgd(0.9, 0.1, True),
     ),
-    "adam": (Adam(lr=LR), _adam(0.0, 0.0)),
-    "adam_weight_decay": (Adam(lr=LR, weight_decay=0.1), _adam(0.1, 0.0)),
-    "adamw": (AdamW(lr=LR, weight_decay=0.1), _adam(0.0, 0.1)),
+    "sgd_dampening": (
+        rules.SGD(lr=LR, momentum=0.9, dampening=0.25),
+        formulas.sgd(0.9, new=0.75),
+    ),
+    "adam": (rules.Adam(lr=LR), formulas.adam()),
+    "adam_weight_decay": (rules.Adam(lr=LR, weight_decay=0.1), formulas.adam(0.1)),
+    "adam_amsgrad": (rules.Adam(lr=LR, amsgrad=True), formulas.adam(largest=True)),
+    "adamw": (rules.AdamW(lr=LR, weight_decay=0.1), formulas.adam(0.0, 0.1)),
+    "nadam": (rules.NAdam(lr=LR), formulas.nadam),
+    "radam": (rules.RAdam(lr=LR), formulas.radam),
+    "adamax": (rules.AdaMax(lr=LR), formulas.adamax),
+    "adabelief": (rules.AdaBelief(lr=LR), formulas.adabelief),
+    "oadam": (rules.OAdam(lr=LR), formulas.oadam),
+    "yogi": (rules.Yogi(lr=LR), formulas.yogi),
+    "rmsprop": (rules.RMSProp(lr=LR), formulas.rmsprop()),
+    "rmsprop_centered": (
+        rules.RMSProp(lr=LR, momentum=0.9, centered=True),
+        formulas.rmsprop(0.9, True),
+    ),
+    "adagrad": (
+        rules.Adagrad(lr=LR, lr_decay=0.1, initial_accumulator_value=0.5),
+        formulas.adagrad,
+    ),
+    "adadelta": (rules.Adadelta(lr=LR), formulas.adadelta),
+    "rprop": (rules.Rprop(lr=LR), formulas.rprop),
+    "lion": (rules.Lion(lr=LR, weight_decay=0.1), formulas.lion),
 }
 
 
 @check("rule", 4, SAME, cases=RULES)
-def _trajectory(subject: Subject, rule: Rule, start: Callable[[], Next]) -> None:
+def _trajectory(subject: Subject, rule: rules.Rule, formula: Formula) -> None:
     w = np.array([[1.0, -2.0, 0.5], [0.25, 3.0, -1.0]])
-    key, step = subject.parameter(w), start()
+    key, memory = subject.parameter(w), defaultdict[str, float](float)
     opt = Optimizer({"w": key}, rule)
     for t in range(1, STEPS + 1):
         opt.step(lambda: subject.ops.sum(key.value * key.value * 0.5))
-        w = step(w, w, t)
+        w = formula(w, w, t, memory)
         require_close(subject.host(key.value), w, f"the value after step {t}")

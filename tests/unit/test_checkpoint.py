@@ -63,6 +63,7 @@ def test_state_is_saved_by_path_in_plain_arrays_and_numbers():
         "betas": (0.9, 0.999),
         "eps": 1e-8,
         "weight_decay": 0.0,
+        "amsgrad": False,
     }
     assert {name: type(each) for name, each in one["arrays"].items()} == {
         "exp_avg": np.ndarray,

@@ -475,7 +475,7 @@ def test_a_bad_adjustment_changes_nothing(pair, unchanged):
     opt = optshare.SGD(pair, lr=0.1, momentum=0.9)
     with unchanged(pair, opt):
         with pytest.raises(
-            HyperparameterError, match=r"no hyperparameter 'betas'; choices: lr, mo"
+            HyperparameterError, match=r"no hyperparameter 'betas'; choices: dampening, lr, mo"
         ):
             opt.adjust(betas=(0.1, 0.2))
         with pytest.raises(HyperparameterError, match="lr must be in"):

@@ -3,6 +3,7 @@ import pytest
 import optshare
 from optshare import Rule
 from optshare.kernels.program import program_of
+from tests.unit.rules.cases import CASES, made
 
 RULES = {
     "sgd": optshare.SGD(),
@@ -11,6 +12,7 @@ RULES = {
     "adam": optshare.Adam(),
     "adam with L2": optshare.Adam(weight_decay=0.1),
     "adamw": optshare.AdamW(),
+    **{f"bundled {case}": made(case) for case in CASES},
 }
 every_rule = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 
@@ -40,7 +42,9 @@ def test_no_operation_is_written_twice(rule):
 @every_rule
 def test_every_operand_is_there_before_it_is_read(rule):
     program = program_of(rule)
-    known = {*program.host(rule, 1), "value", "gradient", *rule.state_names()}
+    kept = rule.initial_values()
+    scalars = program.host(rule, 1, {name: kept[name] for name in rule.scalar_names()})
+    known = {*scalars, "value", "gradient", *rule.state_names()}
     for result, _, operands in program.arrays:
         assert {each for each in operands if isinstance(each, str)} <= known
         known.add(result)
@@ -108,6 +112,33 @@ def test_a_new_state_must_be_an_array():
 
     with pytest.raises(TypeError, match="'product' must be an array"):
         program_of(Scalar())
+
+
+class Counting(Rule):
+    def scalar_names(self):
+        return ("count", "constant")
+
+    def step(self, value, gradient, state, t):
+        return {"count": state["count"] + t, "constant": 0.5}, state["count"] * gradient
+
+
+def test_numbers_of_the_state_are_computed_on_the_host():
+    program = program_of(Counting())
+    known = program.host(Counting(), 3, {"count": 4.0, "constant": 0.5})
+    assert program.kept(known) == {"count": 7.0, "constant": 0.5}
+    assert program.results == {}
+
+
+def test_a_new_number_must_not_be_an_array():
+    class Array(Rule):
+        def scalar_names(self):
+            return ("product",)
+
+        def step(self, value, gradient, state, t):
+            return {"product": state["product"] * gradient}, gradient
+
+    with pytest.raises(TypeError, match="'product' must be a number"):
+        program_of(Array())
 
 
 def test_a_rule_that_branches_on_an_array_is_told_to_use_where():

@@ -1,0 +1,56 @@
+"""AdaBelief."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from optshare.rules.base import Arrays, Rule
+from optshare.rules.expression import sqrt
+
+
+class AdaBelief(Rule):
+    """Adam that divides by how far gradients are from their average.
+
+        m = beta1 * m + (1 - beta1) * g
+        s = beta2 * s + (1 - beta2) * (g - m)**2 + eps_root
+        value -= lr * (m / (1 - beta1**t)) / (sqrt(s / (1 - beta2**t)) + eps)
+
+    Args:
+        lr: the learning rate, at least 0.
+        betas: how much of each moment is kept, in [0, 1).
+        eps: added to the root, at least 0.
+        eps_root: added to the second moment at each step, at least 0.
+
+    The paper has one epsilon in both places. The state arrays: `exp_avg` is m,
+    `exp_avg_var` is s.
+
+    Raises:
+        HyperparameterError: a value out of range.
+
+    Source: Zhuang et al., AdaBelief Optimizer: Adapting Stepsizes by the Belief
+    in Observed Gradients, 2020, https://arxiv.org/abs/2010.07468
+
+    >>> import numpy as np, optshare
+    >>> w = optshare.Parameter([1.])
+    >>> optshare.AdaBelief([w], lr=0.1, betas=(0.5, 0.5)).update([np.array([2.])])
+    >>> w
+    Parameter(array([0.8]))
+    """
+
+    lr: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-16
+    eps_root: float = 1e-16
+
+    def state_names(self) -> tuple[str, ...]:
+        """The first moment, and the variance about it."""
+        return "exp_avg", "exp_avg_var"
+
+    def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
+        """The new moments, and the step."""
+        beta1, beta2 = self.betas
+        m = beta1 * state["exp_avg"] + (1 - beta1) * gradient
+        apart = gradient - m
+        s = beta2 * state["exp_avg_var"] + (1 - beta2) * (apart * apart) + self.eps_root
+        step = self.lr / (1 - beta1**t) * m / (sqrt(s / (1 - beta2**t)) + self.eps)
+        return {"exp_avg": m, "exp_avg_var": s}, step

@@ -1,0 +1,109 @@
+"""Adagrad and Adadelta."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from optshare.rules.base import Arrays, Rule, decayed
+from optshare.rules.expression import sqrt
+
+
+class Adagrad(Rule):
+    """Division by the root of the sum of all squares of gradients, as in PyTorch.
+
+        g = gradient + weight_decay * value
+        s = s + g**2
+        value -= lr / (1 + (t - 1) * lr_decay) * g / (sqrt(s) + eps)
+
+    Args:
+        lr: the learning rate, at least 0.
+        lr_decay: how fast the learning rate falls, at least 0.
+        weight_decay: L2 regularisation, at least 0.
+        initial_accumulator_value: what the sum begins with, at least 0.
+        eps: added to the root, at least 0.
+
+    The state array has PyTorch's name: `sum` is s.
+
+    Raises:
+        HyperparameterError: a value out of range.
+
+    Source: Duchi et al., Adaptive Subgradient Methods for Online Learning and
+    Stochastic Optimization, 2011, https://jmlr.org/papers/v12/duchi11a.html
+
+    >>> import numpy as np, optshare
+    >>> w = optshare.Parameter([1., 1.])
+    >>> optshare.Adagrad([w], lr=0.1).update([np.array([2., -0.5])])
+    >>> w
+    Parameter(array([0.9, 1.1]))
+    """
+
+    lr: float = 1e-2
+    lr_decay: float = 0.0
+    weight_decay: float = 0.0
+    initial_accumulator_value: float = 0.0
+    eps: float = 1e-10
+
+    def state_names(self) -> tuple[str, ...]:
+        """The sum of squares."""
+        return ("sum",)
+
+    def initial_values(self) -> dict[str, float]:
+        """The sum begins with `initial_accumulator_value`."""
+        return {"sum": self.initial_accumulator_value}
+
+    def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
+        """The new sum, and the step."""
+        g = decayed(gradient, value, self.weight_decay)
+        s = state["sum"] + g * g
+        rate = self.lr / (1 + (t - 1) * self.lr_decay)
+        return {"sum": s}, rate * g / (sqrt(s) + self.eps)
+
+
+class Adadelta(Rule):
+    """Steps as long as earlier ones, in the units of the value, as in PyTorch.
+
+        g = gradient + weight_decay * value
+        v = rho * v + (1 - rho) * g**2
+        d = sqrt(u + eps) / sqrt(v + eps) * g
+        u = rho * u + (1 - rho) * d**2
+        value -= lr * d
+
+    Args:
+        lr: multiplies the step, at least 0.
+        rho: how much of each average is kept, in [0, 1).
+        eps: added to both averages, at least 0.
+        weight_decay: L2 regularisation, at least 0.
+
+    The state arrays have PyTorch's names: `square_avg` is v, `acc_delta` is u.
+
+    Raises:
+        HyperparameterError: a value out of range.
+
+    Source: Zeiler, ADADELTA: An Adaptive Learning Rate Method, 2012,
+    https://arxiv.org/abs/1212.5701
+
+    >>> import numpy as np, optshare
+    >>> w = optshare.Parameter([1.])
+    >>> optshare.Adadelta([w], rho=0.75, eps=3.0).update([np.array([2.])])
+    >>> w
+    Parameter(array([-0.73205081]))
+    """
+
+    lr: float = 1.0
+    rho: float = 0.9
+    eps: float = 1e-6
+    weight_decay: float = 0.0
+
+    def state_names(self) -> tuple[str, ...]:
+        """The average squares of gradients and of steps."""
+        return "square_avg", "acc_delta"
+
+    def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
+        """The new averages, and the step."""
+        g = decayed(gradient, value, self.weight_decay)
+        v = self._average(state["square_avg"], g)
+        d = sqrt(state["acc_delta"] + self.eps) / sqrt(v + self.eps) * g
+        return {"square_avg": v, "acc_delta": self._average(state["acc_delta"], d)}, self.lr * d
+
+    def _average(self, old: Any, x: Any) -> Any:
+        return self.rho * old + (1 - self.rho) * (x * x)

@@ -1,0 +1,56 @@
+"""AdaMax."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from optshare.rules.base import Arrays, Rule, decayed
+from optshare.rules.expression import maximum
+
+
+class AdaMax(Rule):
+    """Adam with the maximum norm in the place of the second moment, as in PyTorch.
+
+        g = gradient + weight_decay * value
+        m = beta1 * m + (1 - beta1) * g
+        u = max(beta2 * u, |g| + eps)
+        value -= lr / (1 - beta1**t) * m / u
+
+    Args:
+        lr: the learning rate, at least 0.
+        betas: how much of the moment and of the norm is kept, in [0, 1).
+        eps: added to the size of the gradient, at least 0; with 0 a gradient that has
+            always been 0 is divided by 0.
+        weight_decay: L2 regularisation, at least 0.
+
+    The state arrays have PyTorch's names: `exp_avg` is m, `exp_inf` is u.
+
+    Raises:
+        HyperparameterError: a value out of range.
+
+    Source: Kingma and Ba, Adam: A Method for Stochastic Optimization, 2015,
+    section 7.1, https://arxiv.org/abs/1412.6980
+
+    >>> import numpy as np, optshare
+    >>> w = optshare.Parameter([1., 1.])
+    >>> optshare.AdaMax([w], lr=0.1).update([np.array([2., -0.5])])
+    >>> w
+    Parameter(array([0.9, 1.1]))
+    """
+
+    lr: float = 2e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+
+    def state_names(self) -> tuple[str, ...]:
+        """The first moment and the norm."""
+        return "exp_avg", "exp_inf"
+
+    def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
+        """The new moment and norm, and the step."""
+        beta1, beta2 = self.betas
+        g = decayed(gradient, value, self.weight_decay)
+        m = beta1 * state["exp_avg"] + (1 - beta1) * g
+        u = maximum(beta2 * state["exp_inf"], abs(g) + self.eps)
+        return {"exp_avg": m, "exp_inf": u}, self.lr / (1 - beta1**t) * m / u

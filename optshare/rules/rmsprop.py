@@ -1,0 +1,74 @@
+"""RMSProp."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from optshare.rules.base import Arrays, Rule, decayed
+from optshare.rules.expression import maximum, sqrt
+
+
+class RMSProp(Rule):
+    """Division by the root of the average square of gradients, as in PyTorch.
+
+        g = gradient + weight_decay * value
+        v = alpha * v + (1 - alpha) * g**2
+        d = g / (sqrt(v) + eps)
+        d = g / (sqrt(v - a**2) + eps), a = alpha * a + (1 - alpha) * g    (centered)
+        value -= lr * d                                                    (plain)
+        value -= lr * b, b = momentum * b + d                              (momentum)
+
+    Args:
+        lr: the learning rate, at least 0.
+        alpha: how much of the averages is kept, in [0, 1).
+        eps: added to the root, at least 0.
+        weight_decay: L2 regularisation, at least 0.
+        momentum: in [0, 1); 0 keeps no buffer.
+        centered: divide by the standard deviation instead; a variance that rounding
+            has made negative counts as 0.
+
+    The state arrays have PyTorch's names: `square_avg` is v, `grad_avg` is a,
+    `momentum_buffer` is b.
+
+    Raises:
+        HyperparameterError: a value out of range.
+
+    Source: Tieleman and Hinton, Neural Networks for Machine Learning, lecture 6.5,
+    2012; centered: Graves 2013, https://arxiv.org/abs/1308.0850
+
+    >>> import numpy as np, optshare
+    >>> w = optshare.Parameter([1., 1.])
+    >>> optshare.RMSProp([w], lr=0.1, alpha=0.75, eps=0.0).update([np.array([2., -0.5])])
+    >>> w
+    Parameter(array([0.8, 1.2]))
+    """
+
+    lr: float = 1e-2
+    alpha: float = 0.99
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+    momentum: float = 0.0
+    centered: bool = False
+
+    def state_names(self) -> tuple[str, ...]:
+        """The average square; the average and the buffer, if they are asked for."""
+        average = ("grad_avg",) if self.centered else ()
+        buffer = ("momentum_buffer",) if self.momentum else ()
+        return ("square_avg", *average, *buffer)
+
+    def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
+        """The new averages and buffer, and the step."""
+        g = decayed(gradient, value, self.weight_decay)
+        v = self._average(state["square_avg"], g * g)
+        new = {"square_avg": v}
+        if self.centered:
+            a = new["grad_avg"] = self._average(state["grad_avg"], g)
+            v = maximum(v - a * a, 0.0)
+        direction = g / (sqrt(v) + self.eps)
+        if self.momentum:
+            direction = self.momentum * state["momentum_buffer"] + direction
+            new["momentum_buffer"] = direction
+        return new, self.lr * direction
+
+    def _average(self, old: Any, x: Any) -> Any:
+        return self.alpha * old + (1 - self.alpha) * x

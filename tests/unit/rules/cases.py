@@ -1,0 +1,51 @@
+"""One table of rules with their options, for all tests that go through every rule."""
+
+import optshare
+
+CASES = {
+    "sgd with dampening": ("SGD", {"momentum": 0.9, "dampening": 0.3, "weight_decay": 0.1}),
+    "sgd with nesterov": ("SGD", {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
+    "adam": ("Adam", {"weight_decay": 0.1}),
+    "adam amsgrad": ("Adam", {"amsgrad": True, "weight_decay": 0.1}),
+    "adamw amsgrad": ("AdamW", {"amsgrad": True}),
+    "adamw": ("AdamW", {"weight_decay": 0.1}),
+    "nadam": ("NAdam", {}),
+    "nadam with L2": ("NAdam", {"weight_decay": 0.1, "momentum_decay": 0.1}),
+    "nadam decoupled": ("NAdam", {"weight_decay": 0.1, "decoupled_weight_decay": True}),
+    "nadam without momentum": ("NAdam", {"betas": (0.0, 0.9), "momentum_decay": 0.0}),
+    "radam": ("RAdam", {}),
+    "radam with L2": ("RAdam", {"weight_decay": 0.1, "betas": (0.8, 0.9)}),
+    "radam decoupled": ("RAdam", {"weight_decay": 0.1, "decoupled_weight_decay": True}),
+    "radam, never rectified": ("RAdam", {"betas": (0.9, 0.6)}),
+    "radam without memory": ("RAdam", {"betas": (0.0, 0.0)}),
+    "adamax": ("AdaMax", {}),
+    "adamax with L2": ("AdaMax", {"weight_decay": 0.1, "betas": (0.5, 0.9), "eps": 1e-3}),
+    "adabelief": ("AdaBelief", {}),
+    "adabelief, larger eps": ("AdaBelief", {"betas": (0.8, 0.9), "eps": 1e-3, "eps_root": 1e-4}),
+    "yogi": ("Yogi", {}),
+    "yogi from zero": ("Yogi", {"initial_accumulator_value": 0.0, "betas": (0.8, 0.9)}),
+    "oadam": ("OAdam", {}),
+    "oadam, other betas": ("OAdam", {"betas": (0.9, 0.999), "eps": 1e-4}),
+    "rmsprop": ("RMSProp", {}),
+    "rmsprop with L2": ("RMSProp", {"weight_decay": 0.1, "alpha": 0.5, "eps": 1e-3}),
+    "rmsprop centered": ("RMSProp", {"centered": True}),
+    "rmsprop with momentum": ("RMSProp", {"momentum": 0.9}),
+    "rmsprop with all": ("RMSProp", {"momentum": 0.9, "centered": True, "weight_decay": 0.1}),
+    "adagrad": ("Adagrad", {}),
+    "adagrad with all": (
+        "Adagrad",
+        {"lr_decay": 0.1, "weight_decay": 0.1, "initial_accumulator_value": 0.5, "eps": 1e-3},
+    ),
+    "adadelta": ("Adadelta", {}),
+    "adadelta with L2": ("Adadelta", {"weight_decay": 0.1, "rho": 0.5, "eps": 1e-3}),
+    "rprop": ("Rprop", {}),
+    "rprop, narrow": ("Rprop", {"etas": (0.3, 1.5), "step_sizes": (0.05, 0.2)}),
+    "lion": ("Lion", {}),
+    "lion with decay": ("Lion", {"weight_decay": 0.1, "betas": (0.5, 0.8)}),
+}
+
+
+def made(case, **changes):
+    """The unbound rule of a case."""
+    name, options = CASES[case]
+    return getattr(optshare, name)(**options, **changes)
