@@ -51,4 +51,4 @@ def _cast(ops: Namespace, array: Any, dtype: Any) -> Any:
 
 
 def _as_array(ops: Namespace, operand: Any, like: Any) -> Any:
-    return ops.full_like(like, float(operand)) if isinstance(operand, float | bool) else operand
+    return ops.zeros_like(like) + float(operand) if isinstance(operand, float | bool) else operand
