@@ -24,7 +24,7 @@ class Face(Generic[P, R]):
     (0.9, 0.999)
     >>> Adam([Parameter([1.])], lr=0.1)
     Optimizer(1 parameters, Adam(lr=0.1, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0,
-        amsgrad=False))
+        amsgrad=False, amsgrad_corrected=False, eps_hat=False, eps_root=0.0))
     """
 
     def __init__(self, rule: Callable[P, R]) -> None:
@@ -90,7 +90,7 @@ def optimizers(model: Any, rule: Any, **hyperparameters: Any) -> Optimizer:
     >>> from optshare import SGD, Parameter
     >>> optimizers([[Parameter([1.])], []], SGD, lr=0.5)
     Optimizer(1 parameters, SGD(lr=0.5, momentum=0.0, weight_decay=0.0, nesterov=False,
-        dampening=0.0))
+        dampening=0.0, lr_in_buffer=False))
     """
     made: Any = rule(**hyperparameters) if callable(rule) else rule
     return Optimizer(model, made)

@@ -81,7 +81,8 @@ class ParameterState:
         for name in self.rule.state_names():
             array = old.get(name)
             if array is None:
-                array = ops.full_like(value, initial.get(name, 0.0), dtype=working)
+                array = ops.zeros_like(value, dtype=working)
+                array += initial.get(name, 0.0)
             elif _place(array) != _place(value):
                 array = _brought(array, value, ops)
             self.arrays[name] = array if array.dtype == working else ops.astype(array, working)

@@ -35,12 +35,8 @@ def evaluate(
         return known[operand] if isinstance(operand, str) else operand
 
     for result, name, operands in program.arrays:
-        values = [*map(found, operands)]
-        if name in OF_ARRAYS_ONLY:
-            values = [_as_array(ops, each, known["value"]) for each in values]
-        if name == "where":  # a truth is 0 or 1
-            values[0] = values[0] != 0
-        known[result] = _cast(ops, getattr(ops, name)(*values), working)
+        computed = _computed(ops, name, [*map(found, operands)], known["value"])
+        known[result] = _cast(ops, computed, working)
     new = {name: _cast(ops, known[source], working) for name, source in program.results.items()}
     moved = _cast(ops, known["value"] - found(program.step), value.dtype)
     return {name: ops.stop_gradient(each) for name, each in new.items()}, ops.stop_gradient(moved)
@@ -50,5 +46,15 @@ def _cast(ops: Namespace, array: Any, dtype: Any) -> Any:
     return array if array.dtype == dtype else ops.astype(array, dtype)
 
 
+def _computed(ops: Namespace, name: str, operands: list[Any], like: Any) -> Any:
+    if name == "where" and isinstance(operands[0], float | bool):
+        return _as_array(ops, operands[1] if operands[0] else operands[2], like)
+    if name in OF_ARRAYS_ONLY:
+        operands = [_as_array(ops, each, like) for each in operands]
+    if name == "where":  # a truth is 0 or 1
+        operands[0] = operands[0] != 0
+    return getattr(ops, name)(*operands)
+
+
 def _as_array(ops: Namespace, operand: Any, like: Any) -> Any:
-    return ops.full_like(like, float(operand)) if isinstance(operand, float | bool) else operand
+    return ops.zeros_like(like) + float(operand) if isinstance(operand, float | bool) else operand

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from optshare.rules.base import Arrays, Rule, decayed
-from optshare.rules.expression import sqrt
+from optshare.rules.expression import rooted, sqrt
 
 
 class Adagrad(Rule):
@@ -15,12 +15,15 @@ class Adagrad(Rule):
         s = s + g**2
         value -= lr / (1 + (t - 1) * lr_decay) * g / (sqrt(s) + eps)
 
+    With `eps_in_root`, as in Keras and optax, `sqrt(s) + eps` is `sqrt(s + eps)`.
+
     Args:
         lr: the learning rate, at least 0.
         lr_decay: how fast the learning rate falls, at least 0.
         weight_decay: L2 regularisation, at least 0.
         initial_accumulator_value: what the sum begins with, at least 0.
         eps: added to the root, at least 0.
+        eps_in_root: add eps under the root.
 
     The state array has PyTorch's name: `sum` is s.
 
@@ -42,6 +45,7 @@ class Adagrad(Rule):
     weight_decay: float = 0.0
     initial_accumulator_value: float = 0.0
     eps: float = 1e-10
+    eps_in_root: bool = False
 
     def state_names(self) -> tuple[str, ...]:
         """The sum of squares."""
@@ -56,7 +60,7 @@ class Adagrad(Rule):
         g = decayed(gradient, value, self.weight_decay)
         s = state["sum"] + g * g
         rate = self.lr / (1 + (t - 1) * self.lr_decay)
-        return {"sum": s}, rate * g / (sqrt(s) + self.eps)
+        return {"sum": s}, rate * g / rooted(s, self.eps, inside=self.eps_in_root)
 
 
 class Adadelta(Rule):

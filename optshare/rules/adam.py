@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from optshare.errors import HyperparameterError
 from optshare.rules.base import Arrays, Rule, decayed, shrunk
 from optshare.rules.expression import maximum, sqrt
 
@@ -17,6 +18,9 @@ class Adam(Rule):
         value -= lr * (m / (1 - beta1**t)) / (sqrt(v / (1 - beta2**t)) + eps)
 
     With `amsgrad` the root is taken of the largest v so far, corrected afterwards.
+    With `eps_hat` the paper's "epsilon hat" is added to the root that is not corrected:
+
+        value -= lr * sqrt(1 - beta2**t) / (1 - beta1**t) * m / (sqrt(v) + eps)
 
     Args:
         lr: the learning rate, at least 0.
@@ -24,6 +28,9 @@ class Adam(Rule):
         eps: added to the root, at least 0.
         weight_decay: L2 regularisation, at least 0; for decoupled decay take `AdamW`.
         amsgrad: divide by the root of the largest second moment so far.
+        amsgrad_corrected: of the largest corrected one, as optax does; needs amsgrad.
+        eps_hat: correct the step instead of the moments, as Keras does.
+        eps_root: added under the root, at least 0, as optax does.
 
     The state arrays have PyTorch's names: `exp_avg` is m, `exp_avg_sq` is v,
     `max_exp_avg_sq` the largest v.
@@ -47,6 +54,16 @@ class Adam(Rule):
     eps: float = 1e-8
     weight_decay: float = 0.0
     amsgrad: bool = False
+    amsgrad_corrected: bool = False
+    eps_hat: bool = False
+    eps_root: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.amsgrad_corrected and (self.eps_hat or not self.amsgrad):
+            raise HyperparameterError(
+                f"{type(self).__name__}: amsgrad_corrected=True needs amsgrad=True, and no eps_hat"
+            )
 
     def state_names(self) -> tuple[str, ...]:
         """The two moments, and for AMSGrad the largest second one."""
@@ -61,10 +78,15 @@ class Adam(Rule):
         beta1, beta2 = self.betas
         m = beta1 * state["exp_avg"] + (1 - beta1) * g
         v = beta2 * state["exp_avg_sq"] + (1 - beta2) * (g * g)
-        new, top = {"exp_avg": m, "exp_avg_sq": v}, v
+        new, correction = {"exp_avg": m, "exp_avg_sq": v}, 1 - beta2**t
+        v = v / correction if self.amsgrad_corrected else v
         if self.amsgrad:
-            top = new["max_exp_avg_sq"] = maximum(state["max_exp_avg_sq"], v)
-        return new, self.lr / (1 - beta1**t) * m / (sqrt(top / (1 - beta2**t)) + self.eps)
+            v = new["max_exp_avg_sq"] = maximum(state["max_exp_avg_sq"], v)
+        v = v if self.amsgrad_corrected or self.eps_hat else v / correction
+        v = v + self.eps_root if self.eps_root else v
+        rate = self.lr / (1 - beta1**t)
+        rate = rate * sqrt(correction) if self.eps_hat else rate
+        return new, rate * m / (sqrt(v) + self.eps)
 
 
 class AdamW(Adam):
@@ -79,6 +101,9 @@ class AdamW(Adam):
         eps: added to the root, at least 0.
         weight_decay: decoupled decay, at least 0.
         amsgrad: divide by the root of the largest second moment so far.
+        amsgrad_corrected: of the largest corrected one, as optax does; needs amsgrad.
+        eps_hat: correct the step instead of the moments, as Keras does.
+        eps_root: added under the root, at least 0, as optax does.
 
     Raises:
         HyperparameterError: a value out of range.

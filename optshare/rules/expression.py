@@ -115,6 +115,13 @@ SCALAR: dict[str, Function] = {
 
 sqrt = _function("sqrt", math.sqrt)
 sign = _function("sign", _sign)
+
+
+def rooted(x: Any, eps: Any, *, inside: bool) -> Any:
+    """`sqrt(x + eps)` or `sqrt(x) + eps`."""
+    return sqrt(x + eps) if inside else sqrt(x) + eps
+
+
 maximum = _function("maximum", builtins.max)
 minimum = _function("minimum", builtins.min)
 where = _function("where", _where)

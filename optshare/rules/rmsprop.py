@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from optshare.rules.base import Arrays, Rule, decayed
-from optshare.rules.expression import maximum, sqrt
+from optshare.rules.expression import maximum, rooted
 
 
 class RMSProp(Rule):
@@ -17,6 +17,9 @@ class RMSProp(Rule):
         d = g / (sqrt(v - a**2) + eps), a = alpha * a + (1 - alpha) * g    (centered)
         value -= lr * d                                                    (plain)
         value -= lr * b, b = momentum * b + d                              (momentum)
+        value -= b, b = momentum * b + lr * d                              (lr_in_buffer)
+
+    With `eps_in_root`, as in Keras and optax, `sqrt(v) + eps` is `sqrt(v + eps)`.
 
     Args:
         lr: the learning rate, at least 0.
@@ -26,6 +29,8 @@ class RMSProp(Rule):
         momentum: in [0, 1); 0 keeps no buffer.
         centered: divide by the standard deviation instead; a variance that rounding
             has made negative counts as 0.
+        eps_in_root: add eps under the root.
+        lr_in_buffer: keep steps in the buffer, as Keras and optax do.
 
     The state arrays have PyTorch's names: `square_avg` is v, `grad_avg` is a,
     `momentum_buffer` is b.
@@ -49,6 +54,8 @@ class RMSProp(Rule):
     weight_decay: float = 0.0
     momentum: float = 0.0
     centered: bool = False
+    eps_in_root: bool = False
+    lr_in_buffer: bool = False
 
     def state_names(self) -> tuple[str, ...]:
         """The average square; the average and the buffer, if they are asked for."""
@@ -64,11 +71,12 @@ class RMSProp(Rule):
         if self.centered:
             a = new["grad_avg"] = self._average(state["grad_avg"], g)
             v = maximum(v - a * a, 0.0)
-        direction = g / (sqrt(v) + self.eps)
-        if self.momentum:
-            direction = self.momentum * state["momentum_buffer"] + direction
-            new["momentum_buffer"] = direction
-        return new, self.lr * direction
+        direction = g / rooted(v, self.eps, inside=self.eps_in_root)
+        if not self.momentum:
+            return new, self.lr * direction
+        direction = self.lr * direction if self.lr_in_buffer else direction
+        b = self.momentum * state["momentum_buffer"] + direction
+        return {**new, "momentum_buffer": b}, b if self.lr_in_buffer else self.lr * b
 
     def _average(self, old: Any, x: Any) -> Any:
         return self.alpha * old + (1 - self.alpha) * x

@@ -17,12 +17,16 @@ class SGD(Rule):
         value -= lr * b                     (plain)
         value -= lr * (g + momentum * b)    (nesterov)
 
+    With `lr_in_buffer`, as in Keras, lr multiplies what enters the buffer instead of
+    what leaves it; they part when lr changes.
+
     Args:
         lr: the learning rate, at least 0.
         momentum: in [0, 1); 0 keeps no buffer.
         dampening: in [0, 1): how much of the gradient does not enter the buffer.
         weight_decay: L2 regularisation, at least 0.
         nesterov: look ahead; needs momentum, and no dampening.
+        lr_in_buffer: keep steps in the buffer, instead of gradients.
 
     Raises:
         HyperparameterError: a value out of range.
@@ -43,6 +47,7 @@ class SGD(Rule):
     weight_decay: float = 0.0
     nesterov: bool = False
     dampening: float = 0.0
+    lr_in_buffer: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -62,7 +67,8 @@ class SGD(Rule):
         g = decayed(gradient, value, self.weight_decay)
         if not self.momentum:
             return {}, self.lr * g
+        g = self.lr * g if self.lr_in_buffer else g
         entering = where(t <= 1, 1.0, 1 - self.dampening) * g if self.dampening else g
         b = self.momentum * state["momentum_buffer"] + entering
         direction = g + self.momentum * b if self.nesterov else b
-        return {"momentum_buffer": b}, self.lr * direction
+        return {"momentum_buffer": b}, direction if self.lr_in_buffer else self.lr * direction

@@ -64,6 +64,9 @@ def test_state_is_saved_by_path_in_plain_arrays_and_numbers():
         "eps": 1e-8,
         "weight_decay": 0.0,
         "amsgrad": False,
+        "amsgrad_corrected": False,
+        "eps_hat": False,
+        "eps_root": 0.0,
     }
     assert {name: type(each) for name, each in one["arrays"].items()} == {
         "exp_avg": np.ndarray,

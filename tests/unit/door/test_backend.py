@@ -158,6 +158,10 @@ RULES = [
     optshare.Adam(lr=0.1),
     optshare.Adam(lr=0.1, weight_decay=0.1),
     optshare.AdamW(lr=0.1, weight_decay=0.1),
+    optshare.NAdam(lr=0.1),
+    optshare.RAdam(lr=0.1),
+    optshare.RMSProp(lr=0.1, momentum=0.9),
+    optshare.Adagrad(lr=0.1, initial_accumulator_value=0.5),
 ]
 
 

@@ -44,6 +44,33 @@ CASES = {
     "lion with decay": ("Lion", {"weight_decay": 0.1, "betas": (0.5, 0.8)}),
 }
 
+VARIANTS = {
+    "sgd, lr in the buffer": ("SGD", {"momentum": 0.9, "lr_in_buffer": True, "weight_decay": 0.1}),
+    "sgd nesterov, lr in the buffer": (
+        "SGD",
+        {"momentum": 0.9, "lr_in_buffer": True, "nesterov": True},
+    ),
+    "adam eps-hat": ("Adam", {"eps_hat": True, "eps": 1e-3}),
+    "amsgrad eps-hat": ("Adam", {"eps_hat": True, "amsgrad": True, "eps": 1e-3}),
+    "adam eps-root": ("Adam", {"eps_root": 1e-3}),
+    "amsgrad corrected": (
+        "Adam",
+        {"amsgrad": True, "amsgrad_corrected": True, "betas": (0.8, 0.9), "eps_root": 1e-4},
+    ),
+    "rmsprop of optax": (
+        "RMSProp",
+        {"momentum": 0.9, "eps_in_root": True, "lr_in_buffer": True, "eps": 1e-3},
+    ),
+    "rmsprop centered of optax": ("RMSProp", {"eps_in_root": True, "centered": True, "eps": 1e-3}),
+    "adagrad of optax": (
+        "Adagrad",
+        {"eps_in_root": True, "eps": 1e-3, "initial_accumulator_value": 0.1},
+    ),
+}
+"""The formulas of other frameworks."""
+
+CASES |= VARIANTS
+
 
 def made(case, **changes):
     """The unbound rule of a case."""

@@ -27,6 +27,7 @@ def test_hyperparameters_are_the_fields_by_name():
         "weight_decay": 0.0,
         "nesterov": False,
         "dampening": 0.0,
+        "lr_in_buffer": False,
     }
     assert Custom(pair=(3.0, 4.0)).hyperparameters() == {
         "lr": 0.1,
