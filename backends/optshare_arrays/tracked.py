@@ -93,6 +93,11 @@ class Tracked(Traceable, Operators):
         return self.value.dtype
 
     @property
+    def device(self) -> Any:
+        """Where the array is."""
+        return plain(self).device
+
+    @property
     def ndim(self) -> int:
         """The number of axes."""
         return self.value.ndim

@@ -34,7 +34,7 @@ for _case in CASES.values():
 
 def _called(subject: Subject, case: Case) -> None:
     """A plain call has PyTorch's outputs, and leaves its running statistics."""
-    layer = case.layer(subject.name)
+    layer = case.layer(subject.name, subject.device)
     with case.mode(layer):
         found = case.outputs(layer, *map(subject.array, case.arrays()))
     _require(subject, case, "output", {f"{place}": y for place, y in enumerate(found)})
@@ -43,7 +43,7 @@ def _called(subject: Subject, case: Case) -> None:
 
 def _differentiated(subject: Subject, case: Case) -> None:
     """So has a differentiation, and PyTorch's gradients of the sum of weighed outputs."""
-    layer, wanted = case.layer(subject.name), part(case.name, "output")
+    layer, wanted = case.layer(subject.name, subject.device), part(case.name, "output")
     inputs = [subject.array(each) for each in case.arrays()]
     shapes = [wanted[f"{place}"].shape for place in range(len(wanted))]
     outputs = [Buffer(subject.array(np.zeros(shape))) for shape in shapes]

@@ -30,6 +30,9 @@ class Subject:
     array(6.)
     """
 
+    device: str | None = None
+    """Where layers are put; by default where the engine puts arrays itself."""
+
     def __init__(self, name: str) -> None:
         self.name = name
         self.backend: Backend = registry.load(name)

@@ -16,7 +16,7 @@ from optshare.moving import to
 from optshare.narrowing import is_sequence
 from optshare.parameter import Box
 from optshare.saving import load_state_dict, state_dict
-from optshare.tree import grouped, named_boxes, params
+from optshare.tree import grouped, named_boxes
 
 Shape = tuple[int, ...]
 
@@ -61,12 +61,11 @@ class Case:
             for place, each in enumerate(self.inputs)
         ]
 
-    def layer(self, backend: str) -> Any:
+    def layer(self, backend: str, device: Any = None) -> Any:
         """A new layer on a backend, in float64, whose Parameters and statistics have numbers."""
         layer = self.make()
-        if params(layer):
-            to(layer, backend, dtype="float64")
         if held(layer):
+            to(layer, backend, dtype="float64", device=device)
             found = state_dict(layer)
             load_state_dict(layer, {path: self._instead(path, x) for path, x in found.items()})
         return layer
