@@ -11,9 +11,6 @@ from optshare.rules.base import Rule, require_known
 
 P = ParamSpec("P")
 R = TypeVar("R", bound=Rule)
-Scheduled = float | Callable[[Any], Any]
-Hyperparameter = Scheduled | str | tuple[Scheduled, ...]
-"""What a rule's field may be given: a number, a schedule, several of them, an option."""
 
 
 class Face(Generic[P, R]):
@@ -38,12 +35,6 @@ class Face(Generic[P, R]):
 
     @overload
     def __call__(self, model: Any, /, *args: P.args, **kwargs: P.kwargs) -> Optimizer: ...
-
-    @overload
-    def __call__(self, **hyperparameters: Hyperparameter) -> R: ...
-
-    @overload
-    def __call__(self, model: Any, /, **hyperparameters: Hyperparameter) -> Optimizer: ...
 
     def __call__(self, *model: Any, **hyperparameters: Any) -> Any:
         """Bind the rule to a model, or give it unbound."""

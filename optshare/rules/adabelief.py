@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from optshare.rules.base import Arrays, Rule
+from optshare.rules.base import Arrays, Number, Rule
 from optshare.rules.expression import sqrt
 
 
@@ -37,10 +37,10 @@ class AdaBelief(Rule):
     Parameter(array([0.8]))
     """
 
-    lr: float = 1e-3
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-16
-    eps_root: float = 1e-16
+    lr: Number = 1e-3
+    betas: tuple[Number, Number] = (0.9, 0.999)
+    eps: Number = 1e-16
+    eps_root: Number = 1e-16
 
     def state_names(self) -> tuple[str, ...]:
         """The first moment, and the variance about it."""

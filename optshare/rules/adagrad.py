@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from optshare.rules.base import Arrays, Rule, decayed
+from optshare.rules.base import Arrays, Number, Rule, decayed
 from optshare.rules.expression import rooted, sqrt
 
 
@@ -40,11 +40,11 @@ class Adagrad(Rule):
     Parameter(array([0.9, 1.1]))
     """
 
-    lr: float = 1e-2
-    lr_decay: float = 0.0
-    weight_decay: float = 0.0
-    initial_accumulator_value: float = 0.0
-    eps: float = 1e-10
+    lr: Number = 1e-2
+    lr_decay: Number = 0.0
+    weight_decay: Number = 0.0
+    initial_accumulator_value: Number = 0.0
+    eps: Number = 1e-10
     eps_in_root: bool = False
 
     def state_names(self) -> tuple[str, ...]:
@@ -93,10 +93,10 @@ class Adadelta(Rule):
     Parameter(array([-0.73205081]))
     """
 
-    lr: float = 1.0
-    rho: float = 0.9
-    eps: float = 1e-6
-    weight_decay: float = 0.0
+    lr: Number = 1.0
+    rho: Number = 0.9
+    eps: Number = 1e-6
+    weight_decay: Number = 0.0
 
     def state_names(self) -> tuple[str, ...]:
         """The average squares of gradients and of steps."""

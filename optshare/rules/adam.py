@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from optshare.errors import HyperparameterError
-from optshare.rules.base import Arrays, Rule, decayed, shrunk
+from optshare.rules.base import Arrays, Number, Rule, decayed, shrunk
 from optshare.rules.expression import maximum, sqrt
 
 
@@ -49,14 +49,14 @@ class Adam(Rule):
     Parameter(array([0.9, 1.1]))
     """
 
-    lr: float = 1e-3
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-8
-    weight_decay: float = 0.0
+    lr: Number = 1e-3
+    betas: tuple[Number, Number] = (0.9, 0.999)
+    eps: Number = 1e-8
+    weight_decay: Number = 0.0
     amsgrad: bool = False
     amsgrad_corrected: bool = False
     eps_hat: bool = False
-    eps_root: float = 0.0
+    eps_root: Number = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -118,7 +118,7 @@ class AdamW(Adam):
     Parameter(array([0.95]))
     """
 
-    weight_decay: float = 1e-2
+    weight_decay: Number = 1e-2
 
     def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
         """The new moments, and the step."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from optshare.rules.base import Arrays, Rule, decayed
+from optshare.rules.base import Arrays, Number, Rule, decayed
 from optshare.rules.expression import maximum
 
 
@@ -38,10 +38,10 @@ class AdaMax(Rule):
     Parameter(array([0.9, 1.1]))
     """
 
-    lr: float = 2e-3
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-8
-    weight_decay: float = 0.0
+    lr: Number = 2e-3
+    betas: tuple[Number, Number] = (0.9, 0.999)
+    eps: Number = 1e-8
+    weight_decay: Number = 0.0
 
     def state_names(self) -> tuple[str, ...]:
         """The first moment and the norm."""

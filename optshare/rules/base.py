@@ -13,6 +13,8 @@ from optshare.errors import HyperparameterError, choices
 from optshare.narrowing import is_sequence
 
 Arrays = dict[str, Any]
+Number = Any
+"""A float, or a schedule of floats: what a hyperparameter may be given."""
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
@@ -38,7 +40,7 @@ class Rule:
     Parameter(array([0.9, 2.1]))
     """
 
-    lr: float = 1e-3
+    lr: Number = 1e-3
 
     def __init_subclass__(cls) -> None:
         dataclass(frozen=True, kw_only=True)(cls)

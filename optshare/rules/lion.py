@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from optshare.rules.base import Arrays, Rule, shrunk
+from optshare.rules.base import Arrays, Number, Rule, shrunk
 from optshare.rules.expression import sign
 
 
@@ -34,9 +34,9 @@ class Lion(Rule):
     Parameter(array([0.9, 1.1]))
     """
 
-    lr: float = 1e-4
-    betas: tuple[float, float] = (0.9, 0.99)
-    weight_decay: float = 0.0
+    lr: Number = 1e-4
+    betas: tuple[Number, Number] = (0.9, 0.99)
+    weight_decay: Number = 0.0
 
     def state_names(self) -> tuple[str, ...]:
         """The momentum."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from optshare.rules.base import Arrays, Rule, decayed, shrunk
+from optshare.rules.base import Arrays, Number, Rule, decayed, shrunk
 from optshare.rules.expression import sqrt
 
 
@@ -44,11 +44,11 @@ class NAdam(Rule):
     (Parameter(array([0.88666667])), 0.25)
     """
 
-    lr: float = 2e-3
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-8
-    weight_decay: float = 0.0
-    momentum_decay: float = 4e-3
+    lr: Number = 2e-3
+    betas: tuple[Number, Number] = (0.9, 0.999)
+    eps: Number = 1e-8
+    weight_decay: Number = 0.0
+    momentum_decay: Number = 4e-3
     decoupled_weight_decay: bool = False
 
     def state_names(self) -> tuple[str, ...]:

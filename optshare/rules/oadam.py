@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from optshare.rules.base import Arrays, Rule
+from optshare.rules.base import Arrays, Number, Rule
 from optshare.rules.expression import sqrt
 
 
@@ -37,9 +37,9 @@ class OAdam(Rule):
     Parameter(array([0.7]))
     """
 
-    lr: float = 1e-3
-    betas: tuple[float, float] = (0.5, 0.9)
-    eps: float = 1e-8
+    lr: Number = 1e-3
+    betas: tuple[Number, Number] = (0.5, 0.9)
+    eps: Number = 1e-8
 
     def state_names(self) -> tuple[str, ...]:
         """The two moments, and Adam's direction at the step before."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from optshare.rules.base import Arrays, Rule, decayed, shrunk
+from optshare.rules.base import Arrays, Number, Rule, decayed, shrunk
 from optshare.rules.expression import maximum, sqrt, where
 
 SHORTEST = 5.0
@@ -45,10 +45,10 @@ class RAdam(Rule):
     Parameter(array([0.8]))
     """
 
-    lr: float = 1e-3
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-8
-    weight_decay: float = 0.0
+    lr: Number = 1e-3
+    betas: tuple[Number, Number] = (0.9, 0.999)
+    eps: Number = 1e-8
+    weight_decay: Number = 0.0
     decoupled_weight_decay: bool = False
 
     def state_names(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from optshare.rules.base import Arrays, Rule, decayed
+from optshare.rules.base import Arrays, Number, Rule, decayed
 from optshare.rules.expression import maximum, rooted
 
 
@@ -48,11 +48,11 @@ class RMSProp(Rule):
     Parameter(array([0.8, 1.2]))
     """
 
-    lr: float = 1e-2
-    alpha: float = 0.99
-    eps: float = 1e-8
-    weight_decay: float = 0.0
-    momentum: float = 0.0
+    lr: Number = 1e-2
+    alpha: Number = 0.99
+    eps: Number = 1e-8
+    weight_decay: Number = 0.0
+    momentum: Number = 0.0
     centered: bool = False
     eps_in_root: bool = False
     lr_in_buffer: bool = False

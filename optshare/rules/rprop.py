@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from optshare.errors import HyperparameterError
-from optshare.rules.base import Arrays, Rule, is_scheduled
+from optshare.rules.base import Arrays, Number, Rule, is_scheduled
 from optshare.rules.expression import maximum, minimum, sign, where
 
 
@@ -39,9 +39,9 @@ class Rprop(Rule):
     (Parameter(array([-0.1])), array([0.6]))
     """
 
-    lr: float = 1e-2
-    etas: tuple[float, float] = (0.5, 1.2)
-    step_sizes: tuple[float, float] = (1e-6, 50.0)
+    lr: Number = 1e-2
+    etas: tuple[Number, Number] = (0.5, 1.2)
+    step_sizes: tuple[Number, Number] = (1e-6, 50.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from optshare.errors import HyperparameterError
-from optshare.rules.base import Arrays, Rule, decayed
+from optshare.rules.base import Arrays, Number, Rule, decayed
 from optshare.rules.expression import where
 
 
@@ -42,11 +42,11 @@ class SGD(Rule):
     Parameter(array([0.71]))
     """
 
-    lr: float = 1e-3
-    momentum: float = 0.0
-    weight_decay: float = 0.0
+    lr: Number = 1e-3
+    momentum: Number = 0.0
+    weight_decay: Number = 0.0
     nesterov: bool = False
-    dampening: float = 0.0
+    dampening: Number = 0.0
     lr_in_buffer: bool = False
 
     def __post_init__(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from optshare.rules.base import Arrays, Rule
+from optshare.rules.base import Arrays, Number, Rule
 from optshare.rules.expression import sign, sqrt
 
 
@@ -38,10 +38,10 @@ class Yogi(Rule):
     Parameter(array([0.9]))
     """
 
-    lr: float = 1e-2
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-3
-    initial_accumulator_value: float = 1e-6
+    lr: Number = 1e-2
+    betas: tuple[Number, Number] = (0.9, 0.999)
+    eps: Number = 1e-3
+    initial_accumulator_value: Number = 1e-6
 
     def state_names(self) -> tuple[str, ...]:
         """The two moments."""
@@ -49,7 +49,8 @@ class Yogi(Rule):
 
     def initial_values(self) -> dict[str, float]:
         """Both moments begin with `initial_accumulator_value`."""
-        return dict.fromkeys(self.state_names(), self.initial_accumulator_value)
+        initial: float = self.initial_accumulator_value
+        return dict.fromkeys(self.state_names(), initial)
 
     def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
         """The new moments, and the step."""

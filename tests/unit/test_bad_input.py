@@ -233,10 +233,10 @@ def test_a_gradient_that_is_no_array_is_refused(model, opt, wrong, unchanged):
 @pytest.mark.parametrize(
     ("face", "name", "says"),
     [
-        (optshare.Adam, "learning_rate", "choices: betas, eps, lr, weight_decay"),
-        (optshare.Adam, "beta", r"choices: betas \(did you mean this\?\), eps"),
-        (optshare.AdamW, "momentum", "choices: betas, eps, lr, weight_decay"),
-        (optshare.SGD, "momentun", r"choices: momentum \(did you mean this\?\), lr"),
+        (optshare.Adam, "learning_rate", "choices: amsgrad, amsgrad_corrected, betas, eps, eps_hat"),
+        (optshare.Adam, "beta", r"choices: betas \(did you mean this\?\), amsgrad"),
+        (optshare.AdamW, "momentum", "choices: amsgrad, amsgrad_corrected, betas, eps, eps_hat"),
+        (optshare.SGD, "momentun", r"choices: momentum \(did you mean this\?\), dampening, lr"),
     ],
 )
 def test_an_unknown_hyperparameter_names_the_rule_and_the_choices(

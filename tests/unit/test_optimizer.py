@@ -475,7 +475,8 @@ def test_a_bad_adjustment_changes_nothing(pair, unchanged):
     opt = optshare.SGD(pair, lr=0.1, momentum=0.9)
     with unchanged(pair, opt):
         with pytest.raises(
-            HyperparameterError, match=r"no hyperparameter 'betas'; choices: dampening, lr, mo"
+            HyperparameterError,
+            match="no hyperparameter 'betas'; choices: dampening, lr, lr_in_buffer, mo",
         ):
             opt.adjust(betas=(0.1, 0.2))
         with pytest.raises(HyperparameterError, match="lr must be in"):
