@@ -47,12 +47,11 @@ class Building(Suspended):
         traceback: TracebackType | None,
     ) -> None:
         self.collected()
-        around = self.around
-        super().__exit__(kind, error, traceback)
         first, self._first = self._first, {}
         if kind is None:
             for box, array in first.items():
-                box.accept(array) if around is None else around.accept(box, array)
+                super().accept(box, array)
+        super().__exit__(kind, error, traceback)
 
 
 def built(keys: Iterable[Box], function: Callable[..., Any], *args: Any) -> list[Any]:

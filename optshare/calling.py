@@ -8,9 +8,10 @@ from typing import Any
 from optshare.errors import WeightsError, choices
 from optshare.narrowing import is_dict
 from optshare.overlay import Inner
-from optshare.parameter import Box, is_array
+from optshare.parameter import Box, Parameter, is_array
+from optshare.recipes import agrees
 from optshare.structure import flat
-from optshare.tree import named_boxes, params
+from optshare.tree import grouped, named_boxes
 
 
 def functional_call(model: Any, weights: Any, *args: Any, **kwargs: Any) -> Any:
@@ -112,23 +113,19 @@ def _by_path(model: Any, weights: Mapping[str, Any]) -> Iterable[tuple[str, Box,
 
 
 def _in_order(model: Any, weights: Any) -> Iterable[tuple[str, Box, Any]]:
-    keys, given = params(model), [each for part in weights for each in flat(part)]
-    if len(keys) != len(given):
+    entries = [each for each in grouped(named_boxes(model)) if isinstance(each.key, Parameter)]
+    given = [each for part in weights for each in flat(part)]
+    if len(entries) != len(given):
         raise WeightsError(
-            f"{len(given)} weights were given for the {len(keys)} parameters of "
+            f"{len(given)} weights were given for the {len(entries)} parameters of "
             f"{type(model).__name__}"
         )
-    paths = {id(box): path for path, box in reversed(named_boxes(model))}
-    return [(paths[id(key)], key, each) for key, each in zip(keys, given, strict=True)]
+    return [(entry.path, entry.key, each) for entry, each in zip(entries, given, strict=True)]
 
 
 def _require_shape(path: str, box: Box, shape: tuple[int, ...]) -> None:
-    known = tuple(box.shape)
-    fits = len(known) == len(shape) and all(
-        mine in (None, each) for mine, each in zip(known, shape, strict=True)
-    )
-    if not fits:
-        raise WeightsError(f"{path!r} has shape {known}, the weight given {shape}")
+    if not agrees(box.shape, shape):
+        raise WeightsError(f"{path!r} has shape {box.shape}, the weight given {shape}")
 
 
 def _require_ours(path: str, box: Box) -> None:

@@ -22,8 +22,8 @@ def namespace_of(*arrays: Any) -> Namespace:
     >>> namespace_of(np.ones(2)).exp(np.zeros(2))
     array([1., 1.])
     """
-    if len(arrays) == 1 and (alone := registry.alone(arrays[0].__class__)) is not None:
-        return alone.ops
+    if len(arrays) == 1 and (sole := registry.sole(arrays[0].__class__)) is not None:
+        return sole.ops
     kinds = tuple(map(type, arrays))
     if (sole := registry.sole(kinds)) is not None:
         return sole.ops
@@ -99,7 +99,7 @@ class _Dispatching:
 
 def _forward(path: tuple[str, ...]) -> Function:
     def call(*args: Any, **kwargs: Any) -> Any:
-        backend = registry.alone(args[0].__class__) if len(args) == 1 and not kwargs else None
+        backend = registry.sole(args[0].__class__) if len(args) == 1 and not kwargs else None
         if backend is None:
             kinds = tuple(_kinds((*args, *kwargs.values())))
             try:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from optshare.errors import WeightsError
+from optshare.recipes import agrees
 from optshare.state import dtype_name
 from optshare.tree import Named
 
@@ -67,16 +68,10 @@ def _problems(entry: Named, names: list[str], given: Arrays) -> Iterator[str]:
     if not names:
         yield f"{entry.path!r} is missing, of shape {entry.key.shape}"
     for name in names:
-        if not _agrees(given[name].shape, entry.key.shape):
+        if not agrees(entry.key.shape, given[name].shape):
             yield f"{name!r} has shape {given[name].shape} there, {entry.key.shape} here"
         if not _equal(given[name], given[names[0]]):
             yield f"{names[0]!r} and {name!r} are one array here, and have other numbers there"
-
-
-def _agrees(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
-    """Whether a shape is the wanted one, of which sizes that are not known yet are `None`."""
-    pairs = zip(shape, wanted, strict=False)
-    return len(shape) == len(wanted) and all(size in (given, None) for given, size in pairs)
 
 
 def _equal(one: Any, other: Any) -> bool:

@@ -14,6 +14,16 @@ Sizes = tuple[int | None, ...]
 """A shape in which `None` stands for a size that the first input tells."""
 
 
+def agrees(sizes: Sizes, shape: Shape) -> bool:
+    """Whether a shape has the sizes that are known.
+
+    >>> agrees((None, 3), (7, 3)), agrees((None, 3), (7, 4)), agrees((None, 3), (3,))
+    (True, False, False)
+    """
+    pairs = zip(sizes, shape, strict=False)
+    return len(sizes) == len(shape) and all(known in (None, size) for known, size in pairs)
+
+
 class Recipe:
     """Draws a value on the host; stands in a box for the value until the shape is known.
 
@@ -57,10 +67,7 @@ class Recipe:
 
     def agreeing(self, shape: Shape) -> Shape:
         """A shape, if it has the sizes that are known; else raises `ParameterError`."""
-        known = len(shape) == len(self.shape) and all(
-            mine in (None, each) for mine, each in zip(self.shape, shape, strict=True)
-        )
-        if not known:
+        if not agrees(self.shape, shape):
             raise ParameterError(f"Parameter has shape {self.shape}, the new value has {shape}")
         return shape
 

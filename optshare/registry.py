@@ -52,12 +52,10 @@ class Registry:
         self._claims: dict[type, tuple[str, ...]] = {}
         self._natives: dict[type, tuple[str, ...]] = {}
         self._resolved: dict[tuple[str | None, tuple[type, ...]], Backend] = {}
-        self._sole: dict[tuple[type, ...], Backend] = {}
-        self._alone: dict[type, Backend] = {}
-        self.alone = self._alone.get
-        """The backend of a type that nobody else claims, if it was resolved before."""
+        self._sole: dict[type | tuple[type, ...], Backend] = {}
         self.sole = self._sole.get
-        """The backend of types that no other claims together, if they were resolved before."""
+        """The backend of a type, or of several in a tuple, that no other claims, if it was
+        resolved before."""
         self._chosen: Choice | None = None
         self._named: str | None = None
         self._asked = False
@@ -97,7 +95,6 @@ class Registry:
         self._natives.clear()
         self._resolved.clear()
         self._sole.clear()
-        self._alone.clear()
 
     def load(self, name: str) -> Backend:
         """The backend of a name, loaded once.
@@ -193,9 +190,7 @@ class Registry:
         if found is None:
             found = self._resolved[key] = self._resolve(*key)
             if len(self._claiming(key[1])) == 1:
-                self._sole[key[1]] = found
-                if len(key[1]) == 1:
-                    self._alone[key[1][0]] = found
+                self._sole[key[1][0] if len(key[1]) == 1 else key[1]] = found
         return found
 
     def _claiming(self, kinds: tuple[type, ...]) -> list[str]:
@@ -317,7 +312,6 @@ _registry = Registry()
 report = _registry.report
 resolve = _registry.resolve
 sole = _registry.sole
-alone = _registry.alone
 load = _registry.load
 descriptions = _registry.descriptions
 claimants = _registry.claimants

@@ -10,13 +10,13 @@ import numpy as np
 from optshare.building import Building
 from optshare.errors import LocatedError, UnbuiltError
 from optshare.initializers import generator
-from optshare.layers.base import located
+from optshare.layers.base import locate
 from optshare.narrowing import is_sequence
+from optshare.recipes import Shape, Sizes
 from optshare.shapes import Shaped
 from optshare.tree import boxes, params
 
 M = TypeVar("M", bound=Callable[..., Any])
-Shape = tuple[int, ...]
 
 
 class Shaping(Building):
@@ -33,11 +33,15 @@ class Shaping(Building):
         """Note the shape."""
         self.shapes[box] = box.recipe.agreeing(shape)
 
+    def shape(self, box: Any) -> Sizes:
+        """The shape of a Parameter or Buffer, with `None` for a size that no call has told."""
+        return self.shapes.get(box, tuple(box.shape))
+
     def read(self, box: Any) -> Shaped:
         """An array of the shape of a Parameter."""
-        if not box.built and box not in self.shapes:
-            return box.outside()  # which raises
-        shape: Any = self.shapes.get(box) or box.shape
+        shape: Any = self.shape(box)
+        if None in shape:
+            box.outside()  # raises, for it has no value
         return Shaped(shape, _host_dtype(box.dtype))
 
     def read_buffer(self, buffer: Any) -> Shaped:
@@ -62,7 +66,8 @@ def shaped(model: Callable[..., Any], *shapes: Any, dtype: Any = np.float32) -> 
         with shaping:
             return model(*(Shaped(shape, dtype) for shape in shapes)), shaping
     except LocatedError as error:
-        raise located(error, model)  # noqa: B904 # the error itself, which now has a path
+        locate(error, model)
+        raise
 
 
 def outputsize(model: Callable[..., Any], *shapes: Shape, dtype: Any = np.float32) -> Any:
@@ -151,6 +156,6 @@ def weights(
     return [
         box.fitted(box.stored)
         if box.recipe is None
-        else box.recipe.drawn(shaping.shapes.get(box, box.shape), drawing)
+        else box.recipe.drawn(shaping.shape(box), drawing)
         for box in params(model)
     ]

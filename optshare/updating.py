@@ -131,7 +131,6 @@ def _prepared(
         program, now = program_of(state.rule), rules[id(state.rule)]
         prepared[place] = program, program.host(now, state.t + 1, state.scalars)
     return prepared[place]
-    return prepared[place]
 
 
 def _job(binding: Binding, key: Any, gradient: Any) -> Job:

@@ -18,7 +18,7 @@ from optshare.inventory import inventory
 from optshare.matching import Arrays
 from optshare.saving import load_state_dict, state_dict
 
-FORMAT = "optshare.saving.1"
+FORMAT = "optshare.weights.1"
 DTYPES = {
     "BOOL": "bool",
     "U8": "uint8",

@@ -97,8 +97,8 @@ def named(thing: Any) -> str:
     return f"<{type(thing).__name__}>" if isinstance(thing, Box) else repr(thing)
 
 
-def located(error: LocatedError, model: Any) -> LocatedError:
-    """An error that names the part of a model in which it was raised."""
+def locate(error: LocatedError, model: Any) -> None:
+    """Let an error name the part of a model in which it was raised."""
     paths = {id(_called(part)): path for path, part in parts(model) if path}
     traceback = error.__traceback__
     while traceback is not None:
@@ -106,7 +106,6 @@ def located(error: LocatedError, model: Any) -> LocatedError:
         for each in (inside.f_locals.get("self"), inside.f_code):
             error.path = paths.get(id(each), error.path)
         traceback = traceback.tb_next
-    return error
 
 
 def _called(part: Any) -> Any:

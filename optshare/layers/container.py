@@ -8,7 +8,7 @@ from typing import Any
 from optshare import overlay
 from optshare.building import built
 from optshare.errors import LocatedError
-from optshare.layers.base import Layer, located
+from optshare.layers.base import Layer, locate
 from optshare.tree import boxes
 
 Member = Callable[..., Any]
@@ -30,7 +30,8 @@ class Container(Layer):
                 self._build(inputs, options)
             return self._through(*inputs, **options)
         except LocatedError as error:
-            raise located(error, self)  # noqa: B904 # the error itself, which now has a path
+            locate(error, self)
+            raise
 
     def _through(self, *inputs: Any, **options: Any) -> Any:
         raise NotImplementedError

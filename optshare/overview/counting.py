@@ -9,7 +9,7 @@ from typing import Any
 from optshare.overview.watching import Call
 from optshare.parameter import Parameter
 from optshare.sizes import Shaping
-from optshare.tree import grouped, keyed, named_boxes
+from optshare.tree import boxes, grouped, keyed, named_boxes
 
 
 class Counted:
@@ -23,7 +23,7 @@ class Counted:
 
     def size(self, key: Any) -> int:
         """The numbers in a Parameter; 0 if no call has told its shape."""
-        shape: Any = self._shaping.shapes.get(key) or tuple(key.shape)
+        shape: Any = self._shaping.shape(key)
         return 0 if None in shape else math.prod(shape)
 
     def own(self, call: Call) -> list[Any]:
@@ -45,6 +45,4 @@ class Counted:
 
 
 def _parameters(part: Any) -> list[Any]:
-    return list(
-        {id(box): box for _, box in named_boxes(part) if isinstance(box, Parameter)}.values()
-    )
+    return [box for box in boxes(part) if isinstance(box, Parameter)]

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from optshare.errors import LocatedError
-from optshare.layers.base import Layer, located, named
+from optshare.layers.base import Layer, named
 from optshare.overview.counting import Counted
 from optshare.overview.rows import Row, Summary
 from optshare.overview.watching import Call, watched
+from optshare.recipes import Shape
 from optshare.shapes import Shaped, counted
-from optshare.sizes import Shape, Shaping
+from optshare.sizes import Shaping, shaped
 from optshare.tree import grouped, keyed
 
 
@@ -42,12 +42,8 @@ def summary(model: Callable[..., Any], *shapes: Shape, dtype: Any = np.float32) 
     ---------------------------------------------------------
     79,510 parameters, 310.6 KiB; 159,010 FLOPs
     """
-    shaping = Shaping()
-    try:
-        with shaping, counted() as count, watched(model, lambda: count.flops) as calls:
-            model(*(Shaped(shape, dtype) for shape in shapes))
-    except LocatedError as error:
-        raise located(error, model)  # noqa: B904 # the error itself, which now has a path
+    with counted() as count, watched(model, lambda: count.flops) as calls:
+        _, shaping = shaped(model, *shapes, dtype=dtype)
     return _summary(model, calls, shaping, count.flops)
 
 

@@ -261,3 +261,10 @@ def test_the_backward_pass_skips_what_is_frozen_or_detached():
         assert all_of(Chain(body, head)) == head_only
     assert count(body) == head_only
     assert all_of(Chain(body, head)) == whole
+
+
+def test_weights_in_order_for_a_frameworks_own_module_are_refused_too():
+    import torch
+
+    with pytest.raises(WeightsError, match=r"'weight' belongs to a framework's own model"):
+        functional_call(torch.nn.Linear(1, 1), [torch.ones(1, 1), torch.ones(1)], torch.ones(1))

@@ -114,7 +114,7 @@ def test_ties_are_stored_once_and_named_in_the_metadata(path):
     with safetensors.safe_open(path, "np") as file:
         assert sorted(file.keys()) == ["a", "c"]
         metadata = file.metadata()
-    assert metadata["format"] == "optshare.saving.1"
+    assert metadata["format"] == "optshare.weights.1"
     assert json.loads(metadata["aliases"]) == {"a": ["b.0", "b.1"]}
     v = Parameter([0.0])
     load_weights({"a": v, "b": [v, v], "c": Parameter([0.0])}, path)
@@ -201,7 +201,7 @@ def test_a_file_of_another_model_names_it_and_changes_nothing(path):
 @pytest.mark.parametrize("form", ["optshare.saving.2", "optshare.optimizer.1"])
 def test_a_later_format_is_refused(form, path):
     safetensors.numpy.save_file({"0": np.ones(1)}, path, {"format": form})
-    with pytest.raises(WeightsError, match=f"its format is '{form}', not 'optshare.saving.1'"):
+    with pytest.raises(WeightsError, match=f"its format is '{form}', not 'optshare.weights.1'"):
         load_weights([Parameter([1.0])], path)
 
 
@@ -229,7 +229,7 @@ def test_what_is_no_safetensors_file_is_refused(data, path):
 
 
 def test_metadata_of_ours_that_is_no_json_is_refused(path):
-    metadata = {"format": "optshare.saving.1", "aliases": "{"}
+    metadata = {"format": "optshare.weights.1", "aliases": "{"}
     safetensors.numpy.save_file({"0": np.ones(1)}, path, metadata)
     with pytest.raises(WeightsError, match="no whole file of weights"):
         load_weights([Parameter([1.0])], path)
