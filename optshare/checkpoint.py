@@ -10,7 +10,7 @@ from optshare.backend import placed, seam_of
 from optshare.binding import Binding
 from optshare.errors import CheckpointError, HyperparameterError
 from optshare.narrowing import is_dict, is_sequence
-from optshare.registry import owner
+from optshare.registry import host_copy, owner
 from optshare.rules.base import Rule
 from optshare.state import IdentityStore, ParameterState, dtype_name
 from optshare.tree import Named
@@ -37,9 +37,7 @@ def _saved_one(entry: Named, state: ParameterState) -> dict[str, Any]:
         "hyperparameters": state.numbers.hyperparameters(),
         "t": state.t,
         "step": state.step,
-        "arrays": {
-            name: seam_of(owner(each)).host_copy(each) for name, each in state.arrays.items()
-        },
+        "arrays": {name: host_copy(each) for name, each in state.arrays.items()},
         "scalars": dict(state.scalars),
     }
 

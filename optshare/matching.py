@@ -9,7 +9,7 @@ import numpy as np
 
 from optshare.errors import WeightsError
 from optshare.recipes import agrees
-from optshare.state import dtype_name
+from optshare.state import dtype_name, host_dtype
 from optshare.tree import Named
 
 Arrays = dict[str, np.ndarray[Any, Any]]
@@ -84,7 +84,7 @@ def _equal(one: Any, other: Any) -> bool:
 def _cast(array: Any, name: str) -> Any:
     """A copy of the numbers in a dtype; raises `ValueError` if it cannot hold them."""
     try:
-        wanted = np.dtype("float32" if name == "bfloat16" else name)
+        wanted = host_dtype(name)
     except TypeError as error:
         raise ValueError(f"has dtype {name} here, which cannot be loaded") from error
     if not np.can_cast(array.dtype, wanted, "same_kind"):

@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from optshare import registry
-from optshare.backend import Backend, seam_of
+from optshare.backend import Backend
 from optshare.errors import EmptyModelError, OptshareError, ParameterError
 from optshare.slots import Slot
-from optshare.state import dtype_name
+from optshare.state import dtype_name, host_dtype
 from optshare.tree import buffers, keyed
 
 M = TypeVar("M")
@@ -70,7 +70,7 @@ def _moved(box: Any, place: _Place) -> Any:
     """A box's array somewhere else, by way of the host; `None` if it has none yet."""
     if not box.built:
         return None
-    return place(seam_of(registry.owner(box.stored)).host_copy(box.stored))
+    return place(registry.host_copy(box.stored))
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,12 @@ class _Place:
     @property
     def host_dtype(self) -> np.dtype[Any]:
         """The dtype on the host, which knows no bfloat16."""
-        return _host_dtype("float32" if self.dtype == "bfloat16" else self.dtype)
+        try:
+            return host_dtype(self.dtype)
+        except TypeError as error:
+            raise ParameterError(
+                f"there is no dtype {self.dtype!r}; floating ones are such as 'float32'"
+            ) from error
 
     def __call__(self, host: Any) -> Any:
         target = registry.load(self.backend)
@@ -103,13 +108,4 @@ def _placed(target: Backend, host: Any, device: Any) -> Any:
     except (AssertionError, RuntimeError, TypeError, ValueError) as error:  # whichever it raises
         raise ParameterError(
             f"backend {target.name!r} cannot put an array on {device!r}: {error}"
-        ) from error
-
-
-def _host_dtype(name: str) -> np.dtype[Any]:
-    try:
-        return np.dtype(name)
-    except TypeError as error:
-        raise ParameterError(
-            f"there is no dtype {name!r}; floating ones are such as 'float32'"
         ) from error

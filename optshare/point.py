@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from optshare import registry
-from optshare.backend import seam_of
 from optshare.errors import GradientError
 from optshare.foreign import foreign
 from optshare.narrowing import is_numpy
@@ -87,7 +86,7 @@ class Point(Suspended):
     def require_unwritten(self, names: dict[int, str]) -> None:
         """Raise if the function wrote into an array that it was given."""
         for box, array in self._arrays.items():
-            if _host(array).tobytes() != self._numbers[box].tobytes():
+            if registry.host_copy(array).tobytes() != self._numbers[box].tobytes():
                 raise GradientError(
                     f"f changes {names.get(id(box), 'a Buffer')} in place, so that no two calls "
                     f"see the same numbers; compute a new array instead, or copy it first"
@@ -109,10 +108,6 @@ def placed(numbers: Any, like: Any) -> Any:
     return copied if is_numpy(like) else foreign().converted(copied, like)
 
 
-def _host(array: Any) -> Numbers:
-    return seam_of(registry.owner(array)).host_copy(array)
-
-
 def _widened(array: Any) -> Numbers:
-    host = _host(array)
+    host = registry.host_copy(array)
     return host.astype(np.complex128 if host.dtype.kind == "c" else np.float64)

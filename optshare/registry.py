@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from optshare.backend import Backend, Capabilities
+from optshare.backend import Backend, Capabilities, seam_of
 from optshare.errors import (
     BackendError,
     CapabilityError,
@@ -343,3 +343,8 @@ def owner(*arrays: Any) -> Backend:
     """The backend that claims all these arrays."""
     kinds: list[type] = [type(each) for each in arrays]
     return resolve(kinds)
+
+
+def host_copy(array: Any) -> np.ndarray[Any, Any]:
+    """The numbers of an array of any engine, copied into NumPy's memory; bfloat16 as float32."""
+    return seam_of(owner(array)).host_copy(array)

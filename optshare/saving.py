@@ -14,7 +14,7 @@ from optshare.inventory import inventory
 from optshare.matching import Arrays, matched
 from optshare.narrowing import is_dict
 from optshare.parameter import is_array
-from optshare.registry import claimants, owner
+from optshare.registry import claimants, host_copy, owner
 from optshare.slots import HeldSlot, Slot
 from optshare.tree import Named
 
@@ -92,7 +92,7 @@ def _host(path: str, key: Any) -> np.ndarray[Any, Any]:
 def _read(path: str, array: Any) -> np.ndarray[Any, Any]:
     """A copy of the numbers of an engine's array."""
     try:
-        return seam_of(owner(array)).host_copy(array)
+        return host_copy(array)
     except OptshareError:
         raise
     except (RuntimeError, TypeError, ValueError) as error:  # whichever the engine raises

@@ -14,6 +14,7 @@ from optshare.layers.base import locate
 from optshare.narrowing import is_sequence
 from optshare.recipes import Shape, Sizes
 from optshare.shapes import Shaped
+from optshare.state import host_dtype
 from optshare.tree import boxes, params
 
 M = TypeVar("M", bound=Callable[..., Any])
@@ -42,16 +43,11 @@ class Shaping(Building):
         shape: Any = self.shape(box)
         if None in shape:
             box.outside()  # raises, for it has no value
-        return Shaped(shape, _host_dtype(box.dtype))
+        return Shaped(shape, host_dtype(box.dtype))
 
     def read_buffer(self, buffer: Any) -> Shaped:
         """An array of the shape of a Buffer."""
         return self.read(buffer)
-
-
-def _host_dtype(dtype: Any) -> np.dtype[Any]:
-    name = str(dtype).rpartition(".")[2]
-    return np.dtype("float32" if name == "bfloat16" else name)
 
 
 def shaped(model: Callable[..., Any], *shapes: Any, dtype: Any = np.float32) -> tuple[Any, Shaping]:

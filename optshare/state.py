@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from optshare.backend import placed, seam_of
+from optshare.backend import placed
 from optshare.narrowing import is_numpy
-from optshare.registry import owner
+from optshare.registry import host_copy
 from optshare.rules.base import Rule, is_scheduled
 
 
@@ -150,7 +150,7 @@ def _place(array: Any) -> tuple[bool, Any]:
 
 def _brought(array: Any, value: Any, ops: Any) -> Any:
     """An array in the memory of another one."""
-    host = seam_of(owner(array)).host_copy(array)
+    host = host_copy(array)
     return host if is_numpy(value) else placed(ops, host, value)
 
 
@@ -161,6 +161,16 @@ def dtype_name(dtype: Any) -> str:
     'float32'
     """
     return str(dtype).rpartition(".")[2]
+
+
+def host_dtype(dtype: Any) -> np.dtype[Any]:
+    """NumPy's dtype of an engine's, or of a name: float32 for bfloat16, which NumPy lacks.
+
+    >>> host_dtype("bfloat16"), host_dtype(np.dtype("float64"))
+    (dtype('float32'), dtype('float64'))
+    """
+    name = dtype_name(dtype)
+    return np.dtype("float32" if name == "bfloat16" else name)
 
 
 def working_dtype(value: Any, ops: Any) -> Any:

@@ -11,7 +11,6 @@ import numpy as np
 
 import optshare
 from optshare import registry
-from optshare.backend import seam_of
 from optshare.demo.digits import Digits, require
 
 EPOCHS = 20
@@ -74,15 +73,11 @@ def train(
             steps = [float(opt.step(loss, x, y)) for x, y in batches]
             losses.append(float(np.mean(steps)))
             if epoch == min(COMPARED_AFTER, epochs):
-                compared = [_host(p.value) for p in optshare.params(model)]
+                compared = [registry.host_copy(p.value) for p in optshare.params(model)]
             tick()
         seconds = time.perf_counter() - started
         accuracy = optshare.accuracy(model(test_x), test_y)
     return Run(backend, losses, accuracy, seconds, compared)
-
-
-def _host(array: Any) -> Any:
-    return seam_of(registry.owner(array)).host_copy(array)
 
 
 def _one_thread() -> Any:

@@ -15,7 +15,7 @@ from optshare.errors import DataError
 from optshare.namespace.protocol import Namespace
 from optshare.narrowing import is_host
 from optshare.parameter import is_array
-from optshare.state import dtype_name
+from optshare.state import dtype_name, host_dtype
 
 Shape = tuple[int, ...]
 
@@ -144,8 +144,7 @@ def _broadcast(*shapes: Any) -> Shape | None:
 
 def _lowest(scores: Any) -> float:
     """A score next to which any other has all the weight; half the lowest, so that none is -inf."""
-    name = dtype_name(scores.dtype)
-    return float(np.finfo("float32" if name == "bfloat16" else name).min) / 2
+    return float(np.finfo(host_dtype(scores.dtype)).min) / 2
 
 
 @lru_cache(maxsize=16)

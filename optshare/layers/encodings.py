@@ -13,7 +13,7 @@ from optshare.initializers import glorot_uniform
 from optshare.layers.base import Layer
 from optshare.layers.checks import require_floating, unfit, whole
 from optshare.layers.weights import weight as weight_of
-from optshare.state import dtype_name
+from optshare.state import dtype_name, host_dtype
 
 
 class SinusoidalEncoding(Layer):
@@ -161,18 +161,16 @@ def _angles(time: int, features: int) -> Any:
 def _sinusoids(time: int, features: int, dtype: str) -> Any:
     angles = _angles(time, features)
     both = np.stack([np.sin(angles), np.cos(angles)], axis=-1)
-    return _rounded(both.reshape(time, 2 * angles.shape[1])[:, :features], dtype)
+    found = both.reshape(time, 2 * angles.shape[1])[:, :features]
+    return constant(found.astype(host_dtype(dtype)))
 
 
 @lru_cache(maxsize=64)
 def _turns(time: int, features: int, dtype: str) -> tuple[Any, Any]:
     angles = _angles(time, features)
-    return _rounded(np.cos(angles), dtype), _rounded(np.sin(angles), dtype)
-
-
-def _rounded(x: Any, dtype: str) -> Any:
-    """In a dtype of NumPy's, which has no bfloat16."""
-    return constant(x.astype("float32" if dtype == "bfloat16" else dtype))
+    both = np.cos(angles), np.sin(angles)
+    cos, sin = (constant(each.astype(host_dtype(dtype))) for each in both)
+    return cos, sin
 
 
 def _beside(x: Any, host: Any) -> Any:

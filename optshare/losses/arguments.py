@@ -10,6 +10,9 @@ from optshare.losses.arrays import array, fitting, namespace_beside, numbers_of,
 from optshare.losses.reducing import kept
 from optshare.namespace.protocol import Namespace
 
+RANGE = "with logits=False the scores are probabilities; leave it out for any numbers"
+"""What to do about a score that is no probability."""
+
 
 def paired(
     name: str, prediction: Any, target: Any, mask: Any = None

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from optshare.backend import placed, seam_of
+from optshare.backend import placed
 from optshare.dispatch import namespace_of
 from optshare.errors import DataError
 from optshare.namespace.protocol import Namespace
 from optshare.narrowing import is_host
 from optshare.parameter import Box, is_array
-from optshare.registry import owner
+from optshare.registry import host_copy
 
 _DTYPE: Any = np.dtype  # of which the annotations know a parameter that nobody needs
 
@@ -29,7 +29,7 @@ def beside(ops: Namespace, x: Any, like: Any) -> Any:
     if is_array(x) and not is_host(x):
         return x
     x = np.asarray(x)
-    return x if is_host(like) else placed(ops, x, ops.stop_gradient(like))
+    return x if is_host(like) else placed(ops, x, like)
 
 
 def fitting(ops: Namespace, x: Any, like: Any) -> Any:
@@ -82,4 +82,4 @@ def numbers_of(ops: Namespace, x: Any) -> np.ndarray[Any, Any] | None:
 def on_host(x: Any) -> np.ndarray[Any, Any]:
     """The numbers of an array of any engine in NumPy's memory."""
     foreign = is_array(x) and not is_host(x)
-    return seam_of(owner(x)).host_copy(x) if foreign else np.asarray(x)
+    return host_copy(x) if foreign else np.asarray(x)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from optshare.errors import DataError
-from optshare.losses.arguments import paired, require_within
+from optshare.losses.arguments import RANGE, paired, require_within
 from optshare.losses.arrays import numbers_of
 from optshare.losses.numerics import xlog1py, xlogy
 from optshare.losses.reducing import Reduction, weighted
@@ -62,8 +62,7 @@ def require_probabilities(name: str, ops: Namespace, target: Any, p: Any, logits
     """Raise `DataError` for a target that is no probability, and for such a p, if it is one."""
     require_within(name, "target", ops, target, "it is the probability of the class 1")
     if not logits:
-        fix = "with logits=False the scores are probabilities; leave it out for any numbers"
-        require_within(name, "prediction", ops, p, fix)
+        require_within(name, "prediction", ops, p, RANGE)
 
 
 def hinge(

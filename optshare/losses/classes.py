@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from optshare.errors import DataError
-from optshare.losses.arguments import require_within
+from optshare.losses.arguments import RANGE, require_within
 from optshare.losses.arrays import array, fitting, is_floating, namespace_beside, real
 from optshare.losses.labels import checked, indices, known, one_hot, unmasked
 from optshare.losses.reducing import kept, reduced
 from optshare.namespace.protocol import Namespace
-
-RANGE = "with logits=False the scores are probabilities; leave it out for any numbers"
 
 
 @dataclass(frozen=True, kw_only=True)
