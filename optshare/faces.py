@@ -20,8 +20,9 @@ class Face(Generic[P, R]):
     >>> Adam(lr=0.1).betas
     (0.9, 0.999)
     >>> Adam([Parameter([1.])], lr=0.1)
-    Optimizer(1 parameters, Adam(lr=0.1, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0,
-        amsgrad=False, amsgrad_corrected=False, eps_hat=False, eps_root=0.0))
+    Optimizer(1 parameters, Adam(lr=0.1))
+    >>> Adam(dialect="keras").eps
+    1e-07
     """
 
     def __init__(self, rule: Callable[P, R]) -> None:
@@ -48,7 +49,7 @@ class Face(Generic[P, R]):
                 f"{self.__name__} takes a model first, and hyperparameters by name: "
                 f"{self.__name__}(model, lr={model[0]})"
             )
-        require_known(self.rule, hyperparameters)
+        require_known(self.rule, {n: v for n, v in hyperparameters.items() if n != "dialect"})
         rule = self.rule(**hyperparameters)
         return Optimizer(model[0], rule) if model else rule
 
@@ -80,8 +81,7 @@ def optimizers(model: Any, rule: Any, **hyperparameters: Any) -> Optimizer:
 
     >>> from optshare import SGD, Parameter
     >>> optimizers([[Parameter([1.])], []], SGD, lr=0.5)
-    Optimizer(1 parameters, SGD(lr=0.5, momentum=0.0, weight_decay=0.0, nesterov=False,
-        dampening=0.0, lr_in_buffer=False))
+    Optimizer(1 parameters, SGD(lr=0.5))
     """
     made: Any = rule(**hyperparameters) if callable(rule) else rule
     return Optimizer(model, made)

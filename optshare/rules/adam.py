@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from optshare.errors import HyperparameterError
-from optshare.rules.base import Arrays, Number, Rule, decayed, shrunk
+from optshare.rules.base import Arrays, Number
+from optshare.rules.decay import Decaying
 from optshare.rules.expression import maximum, sqrt
 
 
-class Adam(Rule):
+class Adam(Decaying):
     """Adaptive moments, with epsilon outside the root as in the paper, and L2 regularisation.
 
         g = gradient + weight_decay * value
@@ -26,17 +27,22 @@ class Adam(Rule):
         lr: the learning rate, at least 0.
         betas: how much of each moment is kept, in [0, 1).
         eps: added to the root, at least 0.
-        weight_decay: L2 regularisation, at least 0; for decoupled decay take `AdamW`.
         amsgrad: divide by the root of the largest second moment so far.
         amsgrad_corrected: of the largest corrected one, as optax does; needs amsgrad.
         eps_hat: correct the step instead of the moments, as Keras does.
         eps_root: added under the root, at least 0, as optax does.
+        bias_correction: divide by `1 - beta**t`; Flux's AMSGrad does not.
+        initial_accumulator_value: what the moments begin with, at least 0.
+        weight_decay: L2 regularisation, at least 0.
+        decoupled_weight_decay: shrink the value instead, by lr * weight_decay.
+        decay_without_lr: shrink it by weight_decay; needs decoupled_weight_decay.
+        decay_after_step: shrink it after the step; needs decoupled_weight_decay.
 
-    The state arrays have PyTorch's names: `exp_avg` is m, `exp_avg_sq` is v,
-    `max_exp_avg_sq` the largest v.
+    For decoupled decay by default there is `AdamW`. The state arrays have PyTorch's
+    names: `exp_avg` is m, `exp_avg_sq` is v, `max_exp_avg_sq` the largest v.
 
     Raises:
-        HyperparameterError: a value out of range.
+        HyperparameterError: a value out of range, or options that contradict.
 
     Source: Kingma and Ba, Adam: A Method for Stochastic Optimization, 2015,
     https://arxiv.org/abs/1412.6980; AMSGrad: Reddi et al., On the Convergence of
@@ -52,11 +58,12 @@ class Adam(Rule):
     lr: Number = 1e-3
     betas: tuple[Number, Number] = (0.9, 0.999)
     eps: Number = 1e-8
-    weight_decay: Number = 0.0
     amsgrad: bool = False
     amsgrad_corrected: bool = False
     eps_hat: bool = False
     eps_root: Number = 0.0
+    bias_correction: bool = True
+    initial_accumulator_value: Number = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -70,22 +77,26 @@ class Adam(Rule):
         moments = "exp_avg", "exp_avg_sq"
         return (*moments, "max_exp_avg_sq") if self.amsgrad else moments
 
-    def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
-        """The new moments, and the step."""
-        return self._adaptive_step(decayed(gradient, value, self.weight_decay), state, t)
+    def initial_values(self) -> dict[str, float]:
+        """All moments begin with `initial_accumulator_value`."""
+        initial: float = self.initial_accumulator_value
+        return dict.fromkeys(self.state_names(), initial)
 
-    def _adaptive_step(self, g: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
+    def undecayed_step(self, g: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
+        """The new moments, and the step."""
         beta1, beta2 = self.betas
         m = beta1 * state["exp_avg"] + (1 - beta1) * g
         v = beta2 * state["exp_avg_sq"] + (1 - beta2) * (g * g)
-        new, correction = {"exp_avg": m, "exp_avg_sq": v}, 1 - beta2**t
-        v = v / correction if self.amsgrad_corrected else v
+        new = {"exp_avg": m, "exp_avg_sq": v}
+        first, second = (1 - beta1**t, 1 - beta2**t) if self.bias_correction else (1.0, 1.0)
+        v = v / second if self.amsgrad_corrected else v
         if self.amsgrad:
             v = new["max_exp_avg_sq"] = maximum(state["max_exp_avg_sq"], v)
-        v = v if self.amsgrad_corrected or self.eps_hat else v / correction
+        corrected = self.amsgrad_corrected or self.eps_hat or not self.bias_correction
+        v = v if corrected else v / second
         v = v + self.eps_root if self.eps_root else v
-        rate = self.lr / (1 - beta1**t)
-        rate = rate * sqrt(correction) if self.eps_hat else rate
+        rate = self.lr / first
+        rate = rate * sqrt(second) if self.eps_hat else rate
         return new, rate * m / (sqrt(v) + self.eps)
 
 
@@ -99,14 +110,19 @@ class AdamW(Adam):
         lr: the learning rate, at least 0.
         betas: how much of each moment is kept, in [0, 1).
         eps: added to the root, at least 0.
-        weight_decay: decoupled decay, at least 0.
         amsgrad: divide by the root of the largest second moment so far.
         amsgrad_corrected: of the largest corrected one, as optax does; needs amsgrad.
         eps_hat: correct the step instead of the moments, as Keras does.
         eps_root: added under the root, at least 0, as optax does.
+        bias_correction: divide by `1 - beta**t`; Flux's AMSGrad does not.
+        initial_accumulator_value: what the moments begin with, at least 0.
+        weight_decay: decoupled decay, at least 0.
+        decoupled_weight_decay: shrink the value by lr * weight_decay.
+        decay_without_lr: by weight_decay, as chainer does.
+        decay_after_step: shrink the value after the step, as thinc does.
 
     Raises:
-        HyperparameterError: a value out of range.
+        HyperparameterError: a value out of range, or options that contradict.
 
     Source: Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2019,
     https://arxiv.org/abs/1711.05101
@@ -119,8 +135,4 @@ class AdamW(Adam):
     """
 
     weight_decay: Number = 1e-2
-
-    def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
-        """The new moments, and the step."""
-        new, step = self._adaptive_step(gradient, state, t)
-        return new, shrunk(step, value, self.lr, self.weight_decay)
+    decoupled_weight_decay: bool = True

@@ -236,11 +236,11 @@ def test_a_gradient_that_is_no_array_is_refused(model, opt, wrong, unchanged):
         (
             optshare.Adam,
             "learning_rate",
-            "choices: amsgrad, amsgrad_corrected, betas, eps, eps_hat",
+            "choices: amsgrad, amsgrad_corrected, betas, bias_correction, decay_after_step",
         ),
         (optshare.Adam, "beta", r"choices: betas \(did you mean this\?\), amsgrad"),
-        (optshare.AdamW, "momentum", "choices: amsgrad, amsgrad_corrected, betas, eps, eps_hat"),
-        (optshare.SGD, "momentun", r"choices: momentum \(did you mean this\?\), dampening, lr"),
+        (optshare.AdamW, "momentum", "choices: amsgrad, amsgrad_corrected, betas, bias_correction"),
+        (optshare.SGD, "momentun", r"choices: momentum \(did you mean this\?\), dampen_first, damp"),
     ],
 )
 def test_an_unknown_hyperparameter_names_the_rule_and_the_choices(
