@@ -36,9 +36,8 @@ class Preset(NamedTuple):
 DECOUPLED = {"decoupled_weight_decay": True}
 WITHOUT_LR = {**DECOUPLED, "decay_without_lr": True}
 AFTER_STEP = {**DECOUPLED, "decay_after_step": True}
-KERAS_ADAM = {"eps": 1e-7, "eps_hat": True, **DECOUPLED}
-FLUX_MOMENTUM = {"momentum": 0.9, "lr_in_buffer": True}
-KNET_MOMENTUM = {"lr": 0.05, "momentum": 0.95, "lr_in_buffer": True}
+KERAS_ADAM = {"eps": 1e-7, "eps_hat": True}
+LR_IN_BUFFER = {"lr_in_buffer": True}
 
 TORCH = {
     "SGD": [Preset("SGD")],
@@ -57,21 +56,21 @@ OPTAX = {
     "SGD": [Preset("sgd")],
     "Adam": [
         Preset("adam"),
-        Preset("amsgrad", {"amsgrad": True, "amsgrad_corrected": True}, when=("amsgrad",)),
+        Preset("amsgrad", {"amsgrad_corrected": True}, when=("amsgrad",)),
     ],
     "AdamW": [Preset("adamw", {"weight_decay": 1e-4})],
     "NAdam": [
         Preset("nadam", {"constant_momentum": True}),
         Preset(
             "nadamw",
-            {"constant_momentum": True, "weight_decay": 1e-4, **DECOUPLED},
+            {"constant_momentum": True, "weight_decay": 1e-4},
             when=("decoupled_weight_decay",),
         ),
     ],
     "RAdam": [Preset("radam", {"eps_hat": False, "threshold": math.nextafter(5.0, 0.0)})],
     "AdaMax": [
         Preset("adamax"),
-        Preset("adamaxw", {"weight_decay": 1e-4, **DECOUPLED}, when=("decoupled_weight_decay",)),
+        Preset("adamaxw", {"weight_decay": 1e-4}, when=("decoupled_weight_decay",)),
     ],
     "AdaBelief": [Preset("adabelief")],
     "Yogi": [Preset("yogi")],
@@ -80,13 +79,15 @@ OPTAX = {
         Preset("adagrad", {"initial_accumulator_value": 0.1, "eps": 1e-7, "eps_in_root": True})
     ],
     "Adadelta": [Preset("adadelta")],
-    "Rprop": [Preset("rprop")],
+    "Rprop": [
+        Preset("rprop", missing="it takes every step one update late (optax pull request 1725)")
+    ],
     "Lion": [Preset("lion", {"weight_decay": 1e-3})],
 }
 
 KERAS = {
-    "SGD": [Preset("SGD", {"lr": 0.01, "lr_in_buffer": True, **DECOUPLED})],
-    "Adam": [Preset("Adam", KERAS_ADAM)],
+    "SGD": [Preset("SGD", {"lr": 0.01, **LR_IN_BUFFER, **DECOUPLED})],
+    "Adam": [Preset("Adam", {**KERAS_ADAM, **DECOUPLED})],
     "AdamW": [Preset("AdamW", {**KERAS_ADAM, "weight_decay": 4e-3})],
     "NAdam": [Preset("Nadam", {"lr": 1e-3, "eps": 1e-7, "momentum_decay": 1.0, **DECOUPLED})],
     "AdaMax": [Preset("Adamax", {"lr": 1e-3, "eps": 1e-7, "eps_in_max": False, **DECOUPLED})],
@@ -122,14 +123,14 @@ KERAS = {
 FLUX = {
     "SGD": [
         Preset("Descent", {"lr": 0.1}),
-        Preset("Momentum", {"lr": 0.01, **FLUX_MOMENTUM}, when=("momentum",)),
-        Preset("Nesterov", {"lr": 1e-3, **FLUX_MOMENTUM}, when=("nesterov",)),
+        Preset("Momentum", {"lr": 0.01, **LR_IN_BUFFER}, when=("momentum",)),
+        Preset("Nesterov", {"momentum": 0.9, **LR_IN_BUFFER}, when=("nesterov",)),
     ],
     "Adam": [
         Preset("Adam"),
         Preset(
             "AMSGrad",
-            {"amsgrad": True, "bias_correction": False, "initial_accumulator_value": As("eps")},
+            {"bias_correction": False, "initial_accumulator_value": As("eps")},
             when=("amsgrad",),
         ),
     ],
@@ -151,8 +152,8 @@ FLUX = {
 KNET = {
     "SGD": [
         Preset("SGD", {"lr": 0.1}),
-        Preset("Momentum", KNET_MOMENTUM, when=("momentum",)),
-        Preset("Nesterov", KNET_MOMENTUM, when=("nesterov",)),
+        Preset("Momentum", {"lr": 0.05, **LR_IN_BUFFER}, when=("momentum",)),
+        Preset("Nesterov", {"lr": 0.05, "momentum": 0.95, **LR_IN_BUFFER}, when=("nesterov",)),
     ],
     "Adam": [Preset("Adam")],
     "RMSProp": [Preset("Rmsprop", {"alpha": 0.9, "eps": 1e-6, "eps_in_root": True})],
@@ -163,9 +164,7 @@ KNET = {
 CHAINER = {
     "SGD": [
         Preset("SGD", {"lr": 0.01}),
-        Preset(
-            "MomentumSGD", {"lr": 0.01, "momentum": 0.9, "lr_in_buffer": True}, when=("momentum",)
-        ),
+        Preset("MomentumSGD", {"lr": 0.01, **LR_IN_BUFFER}, when=("momentum",)),
         Preset(
             "NesterovAG",
             when=("nesterov",),
@@ -173,7 +172,7 @@ CHAINER = {
         ),
     ],
     "Adam": [Preset("Adam", {"eps_hat": True, **WITHOUT_LR})],
-    "AdamW": [Preset("AdamW", {"eps_hat": True, "weight_decay": 0.0, **WITHOUT_LR})],
+    "AdamW": [Preset("AdamW", {"eps_hat": True, "weight_decay": 0.0, "decay_without_lr": True})],
     "RMSProp": [
         Preset("RMSprop"),
         Preset(
@@ -183,7 +182,6 @@ CHAINER = {
                 "alpha": 0.95,
                 "momentum": 0.9,
                 "eps": 1e-4,
-                "centered": True,
                 "eps_in_root": True,
                 "lr_in_buffer": True,
             },
@@ -197,7 +195,7 @@ CHAINER = {
 THINC = {
     "SGD": [Preset("SGD", AFTER_STEP)],
     "Adam": [Preset("Adam", {"eps_hat": True, **AFTER_STEP})],
-    "AdamW": [Preset("Adam", {"eps_hat": True, "weight_decay": 0.0, **AFTER_STEP})],
+    "AdamW": [Preset("Adam", {"eps_hat": True, "weight_decay": 0.0, "decay_after_step": True})],
     "RAdam": [Preset("RAdam", missing="it corrects as if there had been one step more")],
 }
 
@@ -223,7 +221,7 @@ def in_dialect(rule: type, dialect: str, given: Options) -> dict[str, Any]:
     >>> in_dialect(RMSProp, "knet", {"lr": 0.5})
     {'alpha': 0.9, 'eps': 1e-06, 'eps_in_root': True, 'lr': 0.5}
     """
-    preset = _chosen(rule, dialect, given)
+    preset = chosen(rule, dialect, given)
     told: dict[str, Any] = {**preset.options, **given}
     for name, value in told.items():
         if isinstance(value, As):
@@ -240,7 +238,8 @@ def presets_of(rule: type) -> dict[str, list[Preset]]:
     }
 
 
-def _chosen(rule: type, dialect: str, given: Options) -> Preset:
+def chosen(rule: type, dialect: str, given: Options) -> Preset:
+    """The preset that the given hyperparameters choose."""
     presets, name = presets_of(rule), rule.__name__
     if str(dialect) not in DIALECTS:
         raise HyperparameterError(
