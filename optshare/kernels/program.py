@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from optshare.narrowing import is_sequence
 from optshare.rules.base import Rule
@@ -71,19 +71,43 @@ def _shape_of(value: Any) -> Any:
     return 1.0 if callable(value) or value else 0.0
 
 
+class Graph(NamedTuple):
+    """What a rule computes, as expressions."""
+
+    new: dict[str, Any]
+    """The new state, by name."""
+    step: Any
+
+
+def graph_of(rule: Rule) -> Graph:
+    """The expressions of a rule, in symbols for its numbers, arrays and state."""
+    return _graph(type(rule), _structure(rule))
+
+
 @cache
 def _recorded(kind: type[Rule], structure: tuple[Any, ...]) -> Program:
-    rule = object.__new__(kind)
-    for each, value in zip(fields(kind), structure, strict=True):
-        object.__setattr__(rule, each.name, _symbol(each.name, value))
+    (new, step), rule = _graph(kind, structure), _symbolic(kind, structure)
+    writer, numbers = _Writer(), rule.scalar_names()
+    kept = {name: writer.number(name, new[name]) for name in numbers}
+    return writer.program({name: new[name] for name in rule.state_names()}, kept, step)
+
+
+def _graph(kind: type[Rule], structure: tuple[Any, ...]) -> Graph:
+    rule = _symbolic(kind, structure)
     arrays, numbers = rule.state_names(), rule.scalar_names()
     state = {name: Expression(name, on_arrays=name in arrays) for name in (*arrays, *numbers)}
     value, gradient = (Expression(name, on_arrays=True) for name in ("value", "gradient"))
     new, step = rule.step(value, gradient, dict(state), Expression("t", on_arrays=False))
     _require_names(kind, tuple(state), new)
-    writer = _Writer()
-    kept = {name: writer.number(name, new[name]) for name in numbers}
-    return writer.program({name: new[name] for name in arrays}, kept, step)
+    return Graph(new, step)
+
+
+def _symbolic(kind: type[Rule], structure: tuple[Any, ...]) -> Rule:
+    """A rule whose numbers are symbols."""
+    rule = object.__new__(kind)
+    for each, value in zip(fields(kind), structure, strict=True):
+        object.__setattr__(rule, each.name, _symbol(each.name, value))
+    return rule
 
 
 def _require_names(kind: type[Rule], names: tuple[str, ...], new: dict[str, Any]) -> None:

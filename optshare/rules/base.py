@@ -48,7 +48,7 @@ class Rule:
     lr: Number = 1e-3
 
     if TYPE_CHECKING:  # an argument of every rule, kept by none
-        dialect: str = "torch"
+        dialect: str = ""
 
     def __init_subclass__(cls) -> None:
         dataclass(frozen=True, kw_only=True, repr=False)(cls)

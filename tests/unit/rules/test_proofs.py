@@ -27,7 +27,7 @@ def test_every_rule_is_proven():
 
 
 def options():
-    """Each option of each preset; a first lr is compared, and RAdam's threshold has its own test."""
+    """Each option of each preset, but those that are compared elsewhere."""
     for dialect, found in DIALECTS.items():
         for rule, presets in found.items():
             for preset in presets:
