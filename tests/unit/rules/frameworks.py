@@ -15,7 +15,7 @@ import optax
 import torch
 from autograd.misc import optimizers as hips
 
-os.environ["KERAS_BACKEND"] = "jax"
+os.environ["KERAS_BACKEND"] = "jax"  # read when it is imported
 os.environ.setdefault("KERAS_HOME", tempfile.gettempdir())  # not the user's own settings
 import keras
 
