@@ -4,7 +4,9 @@ from optshare.rules.adabelief import AdaBelief
 from optshare.rules.adagrad import Adadelta, Adagrad
 from optshare.rules.adam import Adam, AdamW
 from optshare.rules.adamax import AdaMax
+from optshare.rules.array import ArrayRule, Site
 from optshare.rules.base import Rule
+from optshare.rules.chain import OptimizerChain
 from optshare.rules.expression import maximum, minimum, sign, sqrt, where
 from optshare.rules.lion import Lion
 from optshare.rules.nadam import NAdam
@@ -23,13 +25,16 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "ArrayRule",
     "Lion",
     "NAdam",
     "OAdam",
+    "OptimizerChain",
     "RAdam",
     "RMSProp",
     "Rprop",
     "Rule",
+    "Site",
     "Yogi",
     "maximum",
     "minimum",
