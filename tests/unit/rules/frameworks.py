@@ -16,6 +16,8 @@ TORCH_RULES = {
     "Adagrad": torch.optim.Adagrad,
     "Adadelta": torch.optim.Adadelta,
     "Rprop": torch.optim.Rprop,
+    "Adafactor": torch.optim.Adafactor,
+    "Muon": torch.optim.Muon,
 }
 
 
