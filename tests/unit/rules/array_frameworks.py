@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
@@ -86,13 +87,23 @@ def optax_muon(value, **options):
 
 @contextlib.contextmanager
 def in_double_precision(keras):
-    """Keras keeps lr, and makes arrays of numbers, in its default dtype."""
+    """Keras keeps lr in its default dtype; means, norms and roots of sizes are in float32."""
     kept = keras.config.floatx()
     keras.config.set_floatx("float64")
+    doubled = {"mean": jnp.mean, "norm": jnp.linalg.norm, "sqrt": jnp.sqrt}
+    ops = {name: _on_doubles(function) for name, function in doubled.items()}
     try:
-        yield
+        with mock.patch.multiple(keras.src.ops, **ops):
+            yield
     finally:
         keras.config.set_floatx(kept)
+
+
+def _on_doubles(function):
+    def call(x, **options):
+        return function(jnp.asarray(getattr(x, "value", x), jnp.float64), **options)
+
+    return call
 
 
 class Keras:

@@ -160,7 +160,13 @@ def test_adafactor_with_added_eps_is_keras(shape, deviation):
     names = {"variance": "_v"} if len(shape) < 2 else {"row_var": "_r", "col_var": "_c"}
     options = {"weight_decay": 0.3, "clip_threshold": 2.0, "epsilon_1": 1e-6}
     theirs = Keras("Adafactor", names, start(shape), options)
-    rule = Adafactor(weight_decay=0.3, d=2.0, eps=(1e-6, 1e-3), eps_added=True, decay_first=True)
+    rule = Adafactor(
+        weight_decay=0.3,
+        d=2.0,
+        eps=(1e-6, 1e-3),
+        eps_added=True,
+        decay_first=True,
+    )
     assert_beside(Loop(rule, start(shape)), theirs, deviation)
 
 
