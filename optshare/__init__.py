@@ -130,7 +130,7 @@ from optshare.optimizer import Optimizer
 from optshare.overlay import propagate, recording
 from optshare.parameter import Buffer, Parameter
 from optshare.registry import use
-from optshare.rules import Rule
+from optshare.rules import ArrayRule, OptimizerChain, Rule
 from optshare.tree import buffers, params
 
 if _TYPE_CHECKING:
@@ -172,6 +172,7 @@ __all__ = [
     "AdamW",
     "AdaptiveMaxPool",
     "AdaptiveMeanPool",
+    "ArrayRule",
     "BatchNorm",
     "Bilinear",
     "Buffer",
@@ -200,6 +201,7 @@ __all__ = [
     "NAdam",
     "OAdam",
     "Optimizer",
+    "OptimizerChain",
     "OptshareError",
     "Parallel",
     "Parameter",

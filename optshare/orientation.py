@@ -18,9 +18,9 @@ class Site(NamedTuple):
     ((0,), (1,))
     """
 
-    place: int
+    place: int = 0
     """Its index among the parameters."""
-    path: str
+    path: str = ""
     fans: Fans | None = None
     """The axes of its inputs and of its outputs; `None` where the model does not tell."""
 

@@ -8,6 +8,7 @@ from optshare.rules.adam import Adam, AdamW
 from optshare.rules.adamax import AdaMax
 from optshare.rules.array import ArrayRule
 from optshare.rules.base import Rule
+from optshare.rules.chain import OptimizerChain
 from optshare.rules.expression import maximum, minimum, sign, sqrt, where
 from optshare.rules.lion import Lion
 from optshare.rules.muon import Muon
@@ -36,6 +37,7 @@ __all__ = [
     "Muon",
     "NAdam",
     "OAdam",
+    "OptimizerChain",
     "RAdam",
     "RMSProp",
     "Rprop",

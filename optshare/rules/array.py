@@ -1,4 +1,4 @@
-"""ArrayRule: a rule that sees a whole array, not one element at a time."""
+"""Rules that see the whole array: norms, means, products of matrices."""
 
 from __future__ import annotations
 
@@ -8,29 +8,38 @@ from typing import Any
 from optshare.orientation import Site
 from optshare.rules.base import Arrays, Rule
 
-__all__ = ["ArrayRule", "Arrays", "Site", "at_least", "correction", "counted", "norm", "rms"]
-
 
 class ArrayRule(Rule):
-    """A rule that mixes the elements of an array, by a norm, a mean or a product.
+    """An update that is not element-wise: `(state, value, gradient) -> (state, step)`.
 
-    A subclass defines `initial_state` and `array_step` in the functions of `ops`, a namespace
-    with the Array API's names: NumPy in host memory, else the engine's own. Both are pure and can
-    be traced: there is no `if` on the numbers of an array. The state has the working dtype,
-    float32 for parameters in half precision, in which value and gradient are given too.
+    A subclass annotates its hyperparameters with their defaults and defines
+    `initial_state` and `array_step`, in the functions of the Array API standard.
 
-    >>> import numpy as np
-    >>> class Normed(ArrayRule):
+    >>> class Normalised(ArrayRule):
     ...     lr: float = 0.1
     ...     def array_step(self, ops, value, gradient, state, t):
-    ...         return {}, self.lr * gradient / norm(ops, gradient)
-    >>> Normed().array_step(np, np.ones(2), np.array([3.0, 4.0]), {}, 1)[1]
-    array([0.06, 0.08])
+    ...         return {}, self.lr * gradient / ops.sqrt(ops.sum(gradient**2))
+    >>> import numpy as np, optshare
+    >>> w = optshare.Parameter([1.0, 2.0])
+    >>> optshare.Optimizer([w], Normalised()).update([np.array([3.0, 4.0])])
+    >>> w
+    Parameter(array([0.94, 1.92]))
     """
 
     def initial_state(self, ops: Any, value: Any, site: Site) -> Arrays:
-        """What the state of a parameter begins with, by name; arrays may have any shape."""
+        """The state before the first step: arrays of any shape, and the numbers.
+
+        Args:
+            ops: the array functions of the memory that the parameter is in.
+            value: the parameter's array, in the dtype of the state.
+            site: where the parameter stands.
+        """
         return {}
+
+    def begin(self, ops: Any, value: Any, dtype: Any, site: Any) -> Arrays:
+        """The state before the first step."""
+        worked = value if value.dtype == dtype else ops.astype(value, dtype)
+        return self.initial_state(ops, worked, site)
 
     def array_step(
         self, ops: Any, value: Any, gradient: Any, state: Arrays, t: Any
@@ -38,31 +47,32 @@ class ArrayRule(Rule):
         """The new state, and the step: what is subtracted from the value.
 
         Args:
-            ops: the functions of the array's namespace.
-            value: the parameter's array.
-            gradient: its gradient.
-            state: the arrays by name.
-            t: how many updates this parameter has had, with this one: an int, or an array of
-                no dimensions.
+            ops: the array functions: NumPy, or an engine's own.
+            value: the parameter's array, in the dtype of the state.
+            gradient: its gradient, in the dtype of the state.
+            state: what `initial_state` or the last step gave.
+            t: how many updates this parameter has had, with this one.
+
+        Pure: it gives new arrays, and asks no array whether it is true.
         """
         raise NotImplementedError
 
 
 def counted(ops: Any, t: Any, like: Any) -> Any:
     """The step count as a number, or, where it is traced, in the dtype of another array."""
-    return t if isinstance(t, int | float) else ops.astype(t, like.dtype)
+    return ops.astype(t, like.dtype) if hasattr(t, "dtype") else t
 
 
-def correction(ops: Any, beta: float, t: Any) -> Any:
-    """`1 - beta**t`, which is exact enough in float32 where t is an array.
+def correction(ops: Any, beta: Any, t: Any) -> Any:
+    """`1 - beta**t`; exact in single precision too, where t is an array.
 
     >>> import numpy as np
-    >>> correction(np, 0.5, 2), correction(np, 0.5, np.float32(2))
-    (0.75, np.float32(0.75))
+    >>> correction(np, 0.5, 2), float(correction(np, 0.5, np.asarray(2.0)))
+    (0.75, 0.75)
     """
-    if hasattr(t, "dtype") and beta:
-        return -ops.expm1(t * math.log(beta))
-    return 1 - beta**t
+    if not hasattr(t, "dtype") or (isinstance(beta, int | float) and not beta):
+        return 1 - beta**t
+    return -ops.expm1(t * (math.log(beta) if isinstance(beta, int | float) else ops.log(beta)))
 
 
 def norm(ops: Any, x: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Self, dataclass_transform
@@ -42,8 +42,6 @@ class Rule:
     Parameter(array([0.9, 2.1]))
     """
 
-    lr: Number = 1e-3
-
     def __init_subclass__(cls) -> None:
         dataclass(frozen=True, kw_only=True)(cls)
 
@@ -55,9 +53,19 @@ class Rule:
         """The numbers that the rule keeps for a parameter, on the host in float64."""
         return ()
 
-    def initial_values(self) -> dict[str, float]:
-        """What the state begins with, by name, where that is not 0."""
+    def initial_values(self) -> dict[str, Any]:
+        """What the state begins with, by name, where not with 0: a number, or `"value"`."""
         return {}
+
+    def begin(self, ops: Any, value: Any, dtype: Any, site: Any) -> Arrays:
+        """The state before the first step: arrays shaped like the value, and numbers."""
+        initial = self.initial_values()
+        state: Arrays = {name: float(initial.get(name, 0.0)) for name in self.scalar_names()}
+        for name in self.state_names():
+            begins = initial.get(name, 0.0)
+            whole = ops.full_like(value, 0.0 if begins == "value" else begins, dtype=dtype)
+            state[name] = whole + ops.astype(value, dtype) if begins == "value" else whole
+        return state
 
     def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
         """The new state, and the step: what is subtracted from the value.
@@ -128,6 +136,11 @@ class Rule:
                 raise HyperparameterError(
                     f"{type(self).__name__}: {name} must be in [{low:g}, {high:g}), not {value!r}"
                 )
+
+    @property
+    def kind(self) -> str:
+        """The rule's name, which a saved state must have as well."""
+        return type(self).__name__
 
     def hyperparameters(self) -> dict[str, Any]:
         """The hyperparameters and options by name."""
@@ -210,6 +223,15 @@ def is_scheduled(value: Any) -> bool:
     (False, True)
     """
     return any(map(callable, value)) if is_sequence(value) else callable(value)
+
+
+def by_last_part(names: Iterable[str], name: str) -> list[str]:
+    """The names that are a name, or end with it after a dot.
+
+    >>> by_last_part(["0.lr", "1.lr", "1.eps"], "eps"), by_last_part(["0.lr", "1.lr"], "0.lr")
+    (['1.eps'], ['0.lr'])
+    """
+    return [each for each in names if each == name or each.endswith(f".{name}")]
 
 
 def require_known(rule: type[Rule], given: dict[str, Any]) -> None:

@@ -89,6 +89,8 @@ class Muon(ArrayRule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not isinstance(self.layout, str):
+            object.__setattr__(self, "layout", tuple(map(tuple, self.layout)))
         _require_choice("adjust_lr_fn", self.adjust_lr_fn, ADJUSTMENTS)
         _require_choice("buffer", self.buffer, BUFFERS)
         if not isinstance(self.ns_steps, int) or not 0 <= self.ns_steps < 100:  # pyright: ignore[reportUnnecessaryIsInstance] # of a user
@@ -110,7 +112,7 @@ class Muon(ArrayRule):
         """The rule with the axes of a matrix, or the fallback."""
         fans = _assumed(self.layout, len(shape)) if site.fans is None else site.fans
         if fans is not None and all(fans):
-            return replace(self, layout=fans)
+            return replace(self, layout=fans, fallback=None)
         if self.fallback is not None:
             return self.fallback.for_parameter(site, shape)
         raise HyperparameterError(
