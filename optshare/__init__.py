@@ -18,14 +18,18 @@ from optshare.differentiate import gradient, record, value_and_gradient
 from optshare.dispatch import namespace_of, ops
 from optshare.errors import OptshareError
 from optshare.faces import (
+    LAMB,
+    LARS,
     SGD,
     AdaBelief,
     Adadelta,
+    Adafactor,
     Adagrad,
     Adam,
     AdaMax,
     AdamW,
     Lion,
+    Muon,
     NAdam,
     OAdam,
     RAdam,
@@ -160,6 +164,8 @@ __getattr__ = _lazy_exports(
 
 __all__ = [
     "GRU",
+    "LAMB",
+    "LARS",
     "LSTM",
     "RNN",
     "SGD",
@@ -167,6 +173,7 @@ __all__ = [
     "AdaBelief",
     "AdaMax",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",
@@ -198,6 +205,7 @@ __all__ = [
     "MeanPool",
     "Model",
     "MultiHeadAttention",
+    "Muon",
     "NAdam",
     "OAdam",
     "Optimizer",

@@ -53,7 +53,7 @@ class Adafactor(ArrayRule):
     https://pytorch.org/docs/stable/generated/torch.optim.Adafactor.html
 
     >>> import numpy as np, optshare
-    >>> rule = optshare.rules.Adafactor(lr=0.5)
+    >>> rule = optshare.Adafactor(lr=0.5)
     >>> value, gradient = np.array([[3.0, 4.0, 0.0, 0.0]]), np.array([[2.0, -1.0, 1.0, 0.0]])
     >>> state = rule.initial_state(np, value, optshare.rules.Site(0, "w"))
     >>> state["row_var"].shape, state["col_var"].shape

@@ -66,7 +66,7 @@ class Muon(ArrayRule):
     LLM Training, 2025, https://arxiv.org/abs/2502.16982
 
     >>> import numpy as np, optshare
-    >>> rule = optshare.rules.Muon(lr=1.0, weight_decay=0.0)
+    >>> rule = optshare.Muon(lr=1.0, weight_decay=0.0)
     >>> value, gradient = np.zeros((2, 2)), np.array([[0.0, 8.0], [8.0, 0.0]])
     >>> state = rule.initial_state(np, value, optshare.rules.Site(0, "w"))
     >>> rule.array_step(np, value, gradient, state, 1)[1].round(4)

@@ -53,7 +53,7 @@ class LARS(ArrayRule):
     https://arxiv.org/abs/1708.03888
 
     >>> import numpy as np, optshare
-    >>> rule = optshare.rules.LARS(lr=1.0, trust_coefficient=0.1)
+    >>> rule = optshare.LARS(lr=1.0, trust_coefficient=0.1)
     >>> value, gradient = np.array([3.0, 4.0]), np.array([0.0, 2.0])
     >>> state = rule.initial_state(np, value, optshare.rules.Site(0, "w"))
     >>> rule.array_step(np, value, gradient, state, 1)[1]
@@ -130,7 +130,7 @@ class LAMB(ArrayRule):
     minutes, 2020, https://arxiv.org/abs/1904.00962
 
     >>> import numpy as np, optshare
-    >>> rule = optshare.rules.LAMB(lr=0.1, eps=0.0)
+    >>> rule = optshare.LAMB(lr=0.1, eps=0.0)
     >>> value, gradient = np.array([3.0, 4.0]), np.array([5.0, -0.1])
     >>> state = rule.initial_state(np, value, optshare.rules.Site(0, "w"))
     >>> rule.array_step(np, value, gradient, state, 1)[1].round(4)
