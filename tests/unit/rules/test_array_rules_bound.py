@@ -78,10 +78,25 @@ def test_a_model_has_the_same_numbers_on_every_engine(case, engine, deviation):
             x, y = (optshare.to(Parameter(each), name).value for each in data())
             opt = Optimizer(net, made(case, lr=0.05, **more))
             for _ in range(3):
-                opt.step(lambda x=x, y=y, net=net: optshare.mse(net(x), y))
+                opt.step(lambda x, y, net=net: optshare.mse(net(x), y), x, y)
             ends.append([np.asarray(each.stored) for each in optshare.params(net)])
     for one, other in zip(*ends, strict=True):
         assert deviation(one, other, 0.05) <= 1e-12
+
+
+@every_case
+def test_a_bfloat16_tensor_is_updated_by_torchs_functions_in_single_precision(case):
+    start = np.random.default_rng(1).normal(size=(3, 4)).astype(np.float32)
+    g = np.random.default_rng(2).normal(size=(3, 4)).astype(np.float32)
+    half, p = torch.nn.Parameter(torch.tensor(start).bfloat16()), Parameter(start)
+    opt, other = (Optimizer([each], made(case, lr=0.01)) for each in (half, p))
+    if case.startswith("muon"):
+        other.adjust(layout=opt.state_for(half).layout)  # torch's own matrices are (out, in)
+    opt.update([torch.tensor(g).bfloat16()])
+    other.update([g])
+    assert half.dtype == torch.bfloat16
+    assert {each.dtype for each in opt.state_for(half).arrays.values()} == {torch.float32}
+    np.testing.assert_allclose(half.detach().float().numpy(), p.value, rtol=2**-7, atol=1e-3)
 
 
 def test_a_model_is_trained_by_muon_and_its_fallback():
