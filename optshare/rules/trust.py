@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from optshare.errors import HyperparameterError
 from optshare.orientation import Site
 from optshare.rules.adam import Adam
 from optshare.rules.array import ArrayRule, counted, norm
@@ -75,7 +76,8 @@ class LARS(ArrayRule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._descent()
+        if self.nesterov and not self.momentum:
+            raise HyperparameterError("LARS: nesterov=True needs a momentum above 0, such as 0.9")
 
     def state_names(self) -> tuple[str, ...]:
         """The momentum buffer, if there is momentum."""

@@ -460,7 +460,7 @@ def test_a_step_in_the_functions_of_torch_is_that_of_numpy(name, deviation):
     ("rule", "wrong", "says"),
     [
         (LARS, {"trust_coefficient": -1.0}, "trust_coefficient must be in"),
-        (LARS, {"nesterov": True, "momentum": 0.0}, "nesterov=True needs a momentum"),
+        (LARS, {"nesterov": True, "momentum": 0.0}, "LARS: nesterov=True needs a momentum"),
         (LAMB, {"betas": (0.9, 1.0)}, "betas must be in"),
         (Adafactor, {"beta2_decay": 0.1}, "beta2_decay must be at most 0, not 0.1"),
         (Adafactor, {"d": 0.5}, r"d must be in \[1, inf\)"),
