@@ -18,14 +18,18 @@ from optshare.differentiate import gradient, record, value_and_gradient
 from optshare.dispatch import namespace_of, ops
 from optshare.errors import OptshareError
 from optshare.faces import (
+    LAMB,
+    LARS,
     SGD,
     AdaBelief,
     Adadelta,
+    Adafactor,
     Adagrad,
     Adam,
     AdaMax,
     AdamW,
     Lion,
+    Muon,
     NAdam,
     OAdam,
     RAdam,
@@ -176,6 +180,8 @@ __getattr__ = _lazy_exports(
 
 __all__ = [
     "GRU",
+    "LAMB",
+    "LARS",
     "LSTM",
     "RNN",
     "SAM",
@@ -185,6 +191,7 @@ __all__ = [
     "AdaBelief",
     "AdaMax",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",
@@ -219,6 +226,7 @@ __all__ = [
     "MeanPool",
     "Model",
     "MultiHeadAttention",
+    "Muon",
     "NAdam",
     "OAdam",
     "Optimizer",

@@ -9,8 +9,9 @@ from optshare.errors import EmptyModelError, ParameterError, UnregisteredParamet
 from optshare.foreign import foreign
 from optshare.gradients import Gradients, added
 from optshare.narrowing import is_container, is_sequence
+from optshare.orientation import Site
 from optshare.plain import PlainTree
-from optshare.rules.array import Site
+from optshare.sites import sites
 from optshare.slots import Slot
 from optshare.state import IdentityStore
 from optshare.structure import beside
@@ -39,9 +40,7 @@ class Binding:
         self.keys = [each.key for each in self.entries]
         """The parameters, each once, in the order of definition."""
         self._paths = IdentityStore((each.key, each.path) for each in self.entries)
-        self._sites = IdentityStore(
-            (each.key, Site(place, each.path)) for place, each in enumerate(self.entries)
-        )
+        self._sites = IdentityStore(zip(self.keys, sites(model, self.entries), strict=True))
         self._by_path = dict(pairs)
         self.tree = PlainTree(model, pairs)
         """The model; its slots are the parameters that are the caller's own arrays."""

@@ -9,9 +9,9 @@ import numpy as np
 from optshare.binding import Binding
 from optshare.errors import CheckpointError, HyperparameterError
 from optshare.narrowing import is_dict, is_sequence
+from optshare.orientation import Site
 from optshare.pipeline import Kept, Pipeline
 from optshare.registry import host_copy
-from optshare.rules.array import Site
 from optshare.rules.base import Rule
 from optshare.state import IdentityStore, ParameterState, begun, dtype_name
 from optshare.tree import Named

@@ -48,6 +48,7 @@ class Optimizer:
 
     Raises:
         EmptyModelError: the model holds no parameters.
+        HyperparameterError: the rule cannot update one of them.
 
     >>> import optshare
     >>> w = optshare.Parameter([3., 4.])
@@ -75,10 +76,13 @@ class Optimizer:
         first, rule = divided(OptimizerChain(*transforms, rule) if transforms else rule)
         self._pipeline = Pipeline(first)
         self._binding = Binding(model)
-        self._store = IdentityStore((key, ParameterState(rule)) for key in self._binding.keys)
+        self._store = IdentityStore((key, self._begun(rule, key)) for key in self._binding.keys)
         self._steps = 0
         self._compiled: dict[str, Callable[..., Any]] = {}
         """What each compiling backend remembers of the functions given to `step`."""
+
+    def _begun(self, rule: Rule, key: Any) -> ParameterState:
+        return ParameterState(rule.for_parameter(self._binding.site(key), key.shape))
 
     @property
     def steps(self) -> int:

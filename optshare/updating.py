@@ -15,9 +15,9 @@ from optshare.kernels.memory import aligned_copy
 from optshare.kernels.reference import cast, evaluate
 from optshare.kernels.stages import Run, Stage, staged
 from optshare.narrowing import is_host
+from optshare.orientation import Site
 from optshare.parameter import is_array
 from optshare.pipeline import Kept, Pipeline
-from optshare.rules.array import Site
 from optshare.rules.base import Rule
 from optshare.rules.transform import Given
 from optshare.slots import HeldSlot

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Self
 
 from optshare.errors import HyperparameterError, choices
+from optshare.orientation import Site
 from optshare.rules.array import ArrayRule
 from optshare.rules.base import Arrays, Rule, by_last_part
 from optshare.rules.transform import Transform
@@ -88,6 +90,12 @@ class OptimizerChain(Rule):
             own, gradient = piece.step(value, gradient, part(state, at), t)
             new.update({f"{at}.{name}": each for name, each in own.items()})
         return new, gradient
+
+    def for_parameter(self, site: Site, shape: Sequence[int | None]) -> Rule:
+        """The chain of what each piece is for a parameter."""
+        own = [each.for_parameter(site, shape) for each in self.pieces]
+        same = all(one is other for one, other in zip(own, self.pieces, strict=True))
+        return self if same else type(self)(*own)
 
     # -- hyperparameters -------------------------------------------------------------------
 
