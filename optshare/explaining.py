@@ -19,8 +19,8 @@ def explain(a: Any, b: Any, /) -> str:
 
     The formulas are those that are computed: they are read from the recorded rules.
     There g is the gradient that enters, `old_` marks state from before the step, and
-    t counts the parameter's updates from 1. Of rules that are not recorded, only
-    hyperparameters are compared.
+    t counts the parameter's updates from 1. Of rules that see whole arrays, which are
+    not recorded, only hyperparameters are compared; two chains, piece by piece.
 
     Args:
         a: a rule, such as `Adam(lr=0.1)`, or what makes one, such as `Adam`.
@@ -48,6 +48,10 @@ def explain(a: Any, b: Any, /) -> str:
     Without effect here: decoupled_weight_decay.
     """
     rules = one, other = _rule(a), _rule(b)
+    pieces, more = (getattr(each, "pieces", None) for each in rules)
+    if pieces and more and len(pieces) == len(more):
+        pairs = enumerate(zip(pieces, more, strict=True))
+        return "\n\n".join(f"piece {at}: {explain(*pair)}" for at, pair in pairs)
     if not all(map(is_recorded, rules)):
         return _told(rules, [], _differing(*map(_numbers, rules)), [])
     terms = terms_of(one, other)

@@ -12,17 +12,21 @@ from optshare.binding import Binding, Pairs
 from optshare.errors import GradientShapeError, ParameterError
 from optshare.kernels import numpy as numpy_kernel
 from optshare.kernels.memory import aligned_copy
-from optshare.kernels.program import Program, program_of
-from optshare.kernels.reference import evaluate
+from optshare.kernels.reference import cast, evaluate
+from optshare.kernels.stages import Run, Stage, staged
 from optshare.narrowing import is_host
+from optshare.orientation import Site
 from optshare.parameter import is_array
+from optshare.pipeline import Kept, Pipeline
 from optshare.rules.base import Rule
+from optshare.rules.transform import Given
 from optshare.slots import HeldSlot
 from optshare.state import IdentityStore, ParameterState, dtype_name, working_dtype
+from optshare.writing import memory
 
 Numbers = dict[int, Rule]
 """Each rule at a step, by the id of the rule with its schedules."""
-Prepared = dict[tuple[Any, ...], tuple[Program, dict[str, float]]]
+Prepared = dict[tuple[Any, ...], tuple[list[Stage], Run]]
 
 
 class Job(NamedTuple):
@@ -39,6 +43,17 @@ class Job(NamedTuple):
     """In NumPy's memory if the parameter is, else the engine's array."""
     memory: int
     """What the gradient shares with arrays in the same memory."""
+    site: Site
+    scale: float = 1.0
+    """What the gradient is multiplied by."""
+
+    def given(self) -> Given:
+        """What transforms are given."""
+        if self.view is not None:
+            return Given(self.key, self.site.path, np, self.view, self.gradient)
+        ops: Any = self.backend.ops
+        value, gradient = map(ops.stop_gradient, (self.key.stored, self.gradient))
+        return Given(self.key, self.site.path, ops, value, gradient)
 
 
 class Plan(NamedTuple):
@@ -52,10 +67,19 @@ class Plan(NamedTuple):
     """The optimizer's step that this is, from 0."""
     steps: int
     """How many steps there have been after it; an update of nothing is none."""
+    kept: list[Kept]
+    """What the transforms keep after it."""
 
 
 def planned(
-    binding: Binding, store: IdentityStore, pairs: Pairs, steps: int, *, whole: bool = True
+    binding: Binding,
+    store: IdentityStore,
+    pairs: Pairs,
+    steps: int,
+    *,
+    pipeline: Pipeline,
+    policy: str,
+    whole: bool = True,
 ) -> Plan:
     """The update of each parameter that has a gradient and is not frozen.
 
@@ -64,24 +88,62 @@ def planned(
         store: their state.
         pairs: parameters with their gradients.
         steps: how many steps there have been.
+        pipeline: the transforms.
+        policy: what to do about gradients that are not finite.
         whole: whether this is a step of its own; otherwise it belongs to the last one,
             unless a parameter has had its update there.
 
     Raises:
         GradientShapeError: a gradient does not fit its parameter.
         HyperparameterError: a schedule gives no number, or one out of range.
+        NonFiniteGradientError: a gradient is not finite, and the policy is `"raise"`.
     """
-    jobs = [
+    jobs = jobs_of(binding, pairs)
+    begins = whole or any(store[job.key].step == steps - 1 for job in jobs)
+    step = steps if begins else steps - 1
+    jobs, kept = _transformed(binding, jobs, pipeline, policy, step)
+    states = [store[job.key] for job in jobs]
+    distinct = {id(state.rule): state.rule for state in states}
+    rules = {place: rule.at(step) for place, rule in distinct.items()}
+    return Plan(jobs, states, rules, step, step + 1 if jobs else steps, kept)
+
+
+def jobs_of(binding: Binding, pairs: Pairs) -> list[Job]:
+    """Each parameter that has a gradient and is not frozen, checked."""
+    return [
         _job(binding, key, gradient)
         for key, gradient in pairs
         if gradient is not None and not key.frozen
     ]
-    states = [store[job.key] for job in jobs]
-    begins = whole or any(state.step == steps - 1 for state in states)
-    step = steps if begins else steps - 1
-    distinct = {id(state.rule): state.rule for state in states}
-    rules = {place: rule.at(step) for place, rule in distinct.items()}
-    return Plan(jobs, states, rules, step, step + 1 if jobs else steps)
+
+
+def _transformed(
+    binding: Binding, jobs: list[Job], pipeline: Pipeline, policy: str, step: int
+) -> tuple[list[Job], list[Kept]]:
+    """The jobs after all transforms, none if there is to be no update, and what those keep."""
+    if not jobs or (policy == "propagate" and not pipeline.transforms):
+        return jobs, pipeline.kept
+
+    def made(key: Any) -> Given:
+        return Given(key, binding.path(key), *memory(key), None)
+
+    with np.errstate(all="ignore"):
+        passed = pipeline.passed([job.given() for job in jobs], made, policy, step)
+    known = {id(job.key): job for job in jobs}
+    live = [each for each in passed.given if not each.key.frozen]
+    return [_after(binding, known.get(id(each.key)), each) for each in live], passed.kept
+
+
+def moved(given: Given, offset: Any) -> tuple[Any, Any]:
+    """A parameter, and its value plus an offset."""
+    new = given.value + offset
+    return given.key, cast(given.ops, new, given.value.dtype)
+
+
+def _after(binding: Binding, job: Job | None, given: Given) -> Job:
+    """A job with the gradient that transforms made of it, or of what they had kept."""
+    job = _job(binding, given.key, given.gradient) if job is None else job
+    return job._replace(gradient=given.gradient, scale=given.scale)
 
 
 def apply(plan: Plan) -> None:
@@ -101,35 +163,42 @@ def _apart(job: Job, written: set[int]) -> Job:
 
 
 def _update(job: Job, state: ParameterState, rules: Numbers, prepared: Prepared) -> None:
-    on_host = job.view is not None
-    value, ops = (job.view, np) if on_host else (job.key.stored, job.backend.ops)
+    on_host, stored = job.view is not None, job.key.stored
+    ops: Any = np if on_host else job.backend.ops
+    value = job.view if on_host else ops.stop_gradient(stored)
+    gradient = job.gradient if on_host else ops.stop_gradient(job.gradient)
     working = working_dtype(value, ops)
-    state.fit(value, ops, working, rules[id(state.rule)])
-    program, scalars = _prepared(state, rules, prepared)
-    given = value, job.gradient, state.arrays, scalars, working
+    if job.scale != 1.0:
+        gradient = cast(ops, gradient, working) * job.scale
+    state.fit(value, ops, working, rules[id(state.rule)], job.site)
+    head, last = _prepared(state, rules, prepared)
+    new: dict[str, Any] = {}
+    for stage in head:
+        its, gradient = stage.through(ops, value, gradient, state.arrays, working)
+        new.update(its)
+    given = gradient, last.own(state.arrays), last.scalars, working
     if not on_host:
-        state.arrays, new = evaluate(program, job.backend.ops, *given)
-        job.backend.update(job.key, new)
+        its, moved = evaluate(last.program, ops, value, *given)
+        new.update(last.whole(its))
+        job.backend.update(job.key, moved)
     elif job.in_place:
-        numpy_kernel.apply(program, *given)
-        job.seam.written(job.key.stored)
+        numpy_kernel.apply(last.program, value, *given)
+        job.seam.written(stored)
         job.key.replaced()
     else:
-        new = aligned_copy(value)
-        numpy_kernel.apply(program, new, *given[1:])
-        job.backend.update(job.key, job.seam.adopt(new))
+        moved = aligned_copy(value)
+        numpy_kernel.apply(last.program, moved, *given)
+        job.backend.update(job.key, job.seam.adopt(moved))
     state.t += 1
-    state.scalars = program.kept(scalars)
+    state.take({**new, **last.numbers()})
 
 
-def _prepared(
-    state: ParameterState, rules: Numbers, prepared: Prepared
-) -> tuple[Program, dict[str, float]]:
-    """The program of a rule and its scalars, once for all parameters in one state of one rule."""
+def _prepared(state: ParameterState, rules: Numbers, prepared: Prepared) -> tuple[list[Stage], Run]:
+    """The stages of a rule, once for all parameters in one state of one rule."""
     place = id(state.rule), state.t + 1, *state.scalars.values()
     if place not in prepared:
-        program, now = program_of(state.rule), rules[id(state.rule)]
-        prepared[place] = program, program.host(now, state.t + 1, state.scalars)
+        now = rules[id(state.rule)]
+        prepared[place] = staged(state.rule, now, state.t + 1, state.scalars)
     return prepared[place]
 
 
@@ -153,7 +222,7 @@ def _job(binding: Binding, key: Any, gradient: Any) -> Job:
         _require_numbers(path, view, gradient)
         if in_place:
             _require_writable(path, view)
-    return Job(key, backend, seam, in_place, view, gradient, memory)
+    return Job(key, backend, seam, in_place, view, gradient, memory, binding.site(key))
 
 
 def _on_engine(path: str, backend: Backend, value: Any, gradient: Any) -> Any:

@@ -24,8 +24,8 @@ LONG = 3
 
 
 def is_recorded(rule: Rule) -> bool:
-    """Whether a rule is recorded as expressions: not if it sees whole arrays."""
-    return type(rule).step is not Rule.step and not hasattr(rule, "array_step")
+    """Whether a rule is recorded as one graph of expressions: not an array rule, nor a chain."""
+    return type(rule).step is not Rule.step and not hasattr(rule, "pieces")
 
 
 def terms_of(rule: Rule, beside: Rule) -> tuple[Terms, Terms]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from optshare.errors import HyperparameterError
+from optshare.rules import expression
+from optshare.rules.array import correction
 from optshare.rules.base import Arrays, Number
 from optshare.rules.decay import Decaying
-from optshare.rules.expression import maximum, sqrt
 
 
 class Adam(Decaying):
@@ -84,20 +85,27 @@ class Adam(Decaying):
 
     def undecayed_step(self, g: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
         """The new moments, and the step."""
+        return self.adaptive_step(g, state, t)
+
+    def adaptive_step(
+        self, g: Any, state: Arrays, t: Any, ops: Any = expression
+    ) -> tuple[Arrays, Any]:
+        """The new moments, and the step without weight decay, in the functions of a namespace."""
         beta1, beta2 = self.betas
         m = beta1 * state["exp_avg"] + (1 - beta1) * g
         v = beta2 * state["exp_avg_sq"] + (1 - beta2) * (g * g)
-        new = {"exp_avg": m, "exp_avg_sq": v}
-        first, second = (1 - beta1**t, 1 - beta2**t) if self.bias_correction else (1.0, 1.0)
+        new, first, second = {"exp_avg": m, "exp_avg_sq": v}, 1.0, 1.0
+        if self.bias_correction:
+            first, second = correction(ops, beta1, t), correction(ops, beta2, t)
         v = v / second if self.amsgrad_corrected else v
         if self.amsgrad:
-            v = new["max_exp_avg_sq"] = maximum(state["max_exp_avg_sq"], v)
+            v = new["max_exp_avg_sq"] = ops.maximum(state["max_exp_avg_sq"], v)
         corrected = self.amsgrad_corrected or self.eps_hat or not self.bias_correction
         v = v if corrected else v / second
         v = v + self.eps_root if self.eps_root else v
         rate = self.lr / first
-        rate = rate * sqrt(second) if self.eps_hat else rate
-        return new, rate * m / (sqrt(v) + self.eps)
+        rate = rate * ops.sqrt(second) if self.eps_hat else rate
+        return new, rate * m / (ops.sqrt(v) + self.eps)
 
 
 class AdamW(Adam):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, fields, replace
 from functools import wraps
@@ -13,6 +13,7 @@ import numpy as np
 
 from optshare.errors import HyperparameterError, choices
 from optshare.narrowing import is_sequence
+from optshare.orientation import Site
 from optshare.rules.dialects import in_dialect
 
 Arrays = dict[str, Any]
@@ -45,8 +46,6 @@ class Rule:
     Parameter(array([0.9, 2.1]))
     """
 
-    lr: Number = 1e-3
-
     if TYPE_CHECKING:  # an argument of every rule, kept by none
         dialect: str = ""
 
@@ -70,9 +69,19 @@ class Rule:
         """The numbers that the rule keeps for a parameter, on the host in float64."""
         return ()
 
-    def initial_values(self) -> dict[str, float]:
-        """What the state begins with, by name, where that is not 0."""
+    def initial_values(self) -> dict[str, Any]:
+        """What the state begins with, by name, where not with 0: a number, or `"value"`."""
         return {}
+
+    def begin(self, ops: Any, value: Any, dtype: Any, site: Any) -> Arrays:
+        """The state before the first step: arrays shaped like the value, and numbers."""
+        initial = self.initial_values()
+        state: Arrays = {name: float(initial.get(name, 0.0)) for name in self.scalar_names()}
+        for name in self.state_names():
+            begins = initial.get(name, 0.0)
+            whole = ops.full_like(value, 0.0 if begins == "value" else begins, dtype=dtype)
+            state[name] = whole + ops.astype(value, dtype) if begins == "value" else whole
+        return state
 
     def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
         """The new state, and the step: what is subtracted from the value.
@@ -89,6 +98,18 @@ class Rule:
         """
         raise NotImplementedError
 
+    def for_parameter(self, site: Site, shape: Sequence[int | None]) -> Rule:
+        """The rule for one parameter of a model, asked once when an optimizer binds.
+
+        Args:
+            site: where the parameter stands.
+            shape: of the parameter, with `None` for a size that is not known yet.
+
+        Raises:
+            HyperparameterError: the rule cannot update such a parameter.
+        """
+        return self
+
     _LIMITS: ClassVar[dict[str, tuple[float, float]]] = {
         "lr": (0.0, math.inf),
         "eps": (0.0, math.inf),
@@ -97,13 +118,13 @@ class Rule:
         "betas": (0.0, 1.0),
         "alpha": (0.0, 1.0),
         "dampening": (0.0, 1.0),
-        "threshold": (4.0, math.inf),
         "eps_root": (0.0, math.inf),
         "initial_accumulator_value": (0.0, math.inf),
         "lr_decay": (0.0, math.inf),
         "momentum_decay": (0.0, math.inf),
         "rho": (0.0, 1.0),
         "step_sizes": (0.0, math.inf),
+        "max_norm": (0.0, math.inf),
     }
 
     def __post_init__(self) -> None:
@@ -113,7 +134,8 @@ class Rule:
 
     def _require_kind(self, name: str, value: Any, default: Any) -> None:
         if is_sequence(default):
-            fits = is_sequence(value) and len(value) == len(default) and all(map(_is_set, value))
+            fits = is_sequence(value) and len(value) == len(default)
+            fits = fits and all(map(_is_given, value, default))
             wanted = f"{len(default)} numbers"
         elif isinstance(default, bool | str):
             fits, wanted = isinstance(value, type(default)), f"a {type(default).__name__}"
@@ -131,6 +153,11 @@ class Rule:
                 raise HyperparameterError(
                     f"{type(self).__name__}: {name} must be in [{low:g}, {high:g}), not {value!r}"
                 )
+
+    @property
+    def kind(self) -> str:
+        """The rule's name, which a saved state must have as well."""
+        return type(self).__name__
 
     def hyperparameters(self) -> dict[str, Any]:
         """The hyperparameters and options by name."""
@@ -202,6 +229,11 @@ def _is_set(value: Any) -> bool:
     return _is_real(value) or (callable(value) and not isinstance(value, type))
 
 
+def _is_given(value: Any, default: Any) -> bool:
+    """Whether one of several numbers may be this; `None` where it is by default."""
+    return _is_set(value) or (value is None and default is None)
+
+
 def _as_number(value: Any) -> float | None:
     """What a schedule gave as a float; an array of no dimensions is one."""
     if isinstance(value, bool | str) or getattr(value, "shape", ()) != ():
@@ -219,6 +251,15 @@ def is_scheduled(value: Any) -> bool:
     (False, True)
     """
     return any(map(callable, value)) if is_sequence(value) else callable(value)
+
+
+def by_last_part(names: Iterable[str], name: str) -> list[str]:
+    """The names that are a name, or end with it after a dot.
+
+    >>> by_last_part(["0.lr", "1.lr", "1.eps"], "eps"), by_last_part(["0.lr", "1.lr"], "0.lr")
+    (['1.eps'], ['0.lr'])
+    """
+    return [each for each in names if each == name or each.endswith(f".{name}")]
 
 
 def require_known(rule: type[Rule], given: dict[str, Any]) -> None:

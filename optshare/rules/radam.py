@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, ClassVar
 
-from optshare.rules.base import Arrays, Number
+from optshare.rules.base import Arrays, Number, Rule
 from optshare.rules.decay import Decaying
 from optshare.rules.expression import sqrt, where
 
@@ -55,6 +56,11 @@ class RAdam(Decaying):
     eps: Number = 1e-8
     eps_hat: bool = True
     threshold: Number = 5.0
+
+    _LIMITS: ClassVar[dict[str, tuple[float, float]]] = {
+        **Rule._LIMITS,
+        "threshold": (4.0, math.inf),
+    }
 
     def state_names(self) -> tuple[str, ...]:
         """The two moments."""

@@ -121,7 +121,7 @@ def test_a_rule_of_ones_own_is_explained():
 
 
 def test_of_rules_that_are_not_recorded_the_hyperparameters_are_compared():
-    class Whole(optshare.Rule):
+    class Whole(optshare.ArrayRule):
         lr: float = 0.1
         nesterov: bool = False
 
@@ -132,6 +132,16 @@ def test_of_rules_that_are_not_recorded_the_hyperparameters_are_compared():
         "lr": ("0.1", "0.5"),
         "nesterov": ("False", "True"),
     }
+
+
+def test_chains_are_compared_piece_by_piece():
+    one = optshare.OptimizerChain(SGD(lr=0.5), Adam())
+    text = explain(one, optshare.OptimizerChain(SGD(lr=0.5), AdamW(weight_decay=0.0)))
+    first, second = text.split("\n\n", 1)
+    assert first.startswith("piece 0: a is SGD(lr=0.5)")
+    assert first.endswith("They compute the same.")
+    assert second.startswith("piece 1: a is Adam(lr=0.001)\nb is AdamW")
+    assert parts(explain(one, optshare.OptimizerChain(SGD())))[1]["1.eps"] == ("1e-08", "none")
 
 
 @pytest.mark.parametrize("wrong", [3, "adam", None])

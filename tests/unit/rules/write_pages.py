@@ -76,7 +76,7 @@ def option_table(name, text):
     rows = ["| option | default | meaning |", "| --- | --- | --- |"]
     for each in re.split(r"\n(?=    \w+: )", text.strip("\n")):
         option, _, meaning = each.strip().partition(": ")
-        told = " ".join(meaning.split())
+        told = " ".join(meaning.split()).replace("|", "\\|")
         rows.append(f"| `{option}` | `{defaults[option]!r}` | {told} |")
     return "\n".join(rows)
 
