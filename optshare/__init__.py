@@ -31,6 +31,8 @@ from optshare.faces import (
     RAdam,
     RMSProp,
     Rprop,
+    ScheduleFreeAdamW,
+    ScheduleFreeSGD,
     Yogi,
     optimizers,
     update,
@@ -130,7 +132,20 @@ from optshare.optimizer import Optimizer
 from optshare.overlay import propagate, recording
 from optshare.parameter import Buffer, Parameter
 from optshare.registry import use
-from optshare.rules import Rule
+from optshare.rules import (
+    EMA,
+    L2,
+    SWA,
+    AdaptiveClip,
+    Centralisation,
+    ClipNorm,
+    ClipValue,
+    Lookahead,
+    Noise,
+    Rule,
+    SignDecay,
+    WeightDecay,
+)
 from optshare.tree import buffers, params
 
 if _TYPE_CHECKING:
@@ -159,10 +174,13 @@ __getattr__ = _lazy_exports(
 )
 
 __all__ = [
+    "EMA",
     "GRU",
+    "L2",
     "LSTM",
     "RNN",
     "SGD",
+    "SWA",
     "Activation",
     "AdaBelief",
     "AdaMax",
@@ -170,12 +188,16 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "AdaptiveClip",
     "AdaptiveMaxPool",
     "AdaptiveMeanPool",
     "BatchNorm",
     "Bilinear",
     "Buffer",
+    "Centralisation",
     "Chain",
+    "ClipNorm",
+    "ClipValue",
     "Conv",
     "ConvTranspose",
     "Dense",
@@ -192,12 +214,14 @@ __all__ = [
     "LayerNorm",
     "LearnedEncoding",
     "Lion",
+    "Lookahead",
     "MaxPool",
     "Maxout",
     "MeanPool",
     "Model",
     "MultiHeadAttention",
     "NAdam",
+    "Noise",
     "OAdam",
     "Optimizer",
     "OptshareError",
@@ -210,9 +234,13 @@ __all__ = [
     "RotaryEncoding",
     "Rprop",
     "Rule",
+    "ScheduleFreeAdamW",
+    "ScheduleFreeSGD",
+    "SignDecay",
     "SinusoidalEncoding",
     "SkipConnection",
     "TransformerBlock",
+    "WeightDecay",
     "Yogi",
     "accuracy",
     "attention",

@@ -76,13 +76,14 @@ class ParameterState:
         self.shape = tuple(value.shape)
         initial = rule.initial_values()
         names = self.rule.scalar_names()
-        self.scalars = {name: self.scalars.get(name, initial.get(name, 0.0)) for name in names}
+        self.scalars = {
+            name: self.scalars.get(name, float(initial.get(name, 0.0))) for name in names
+        }
         old, self.arrays = self.arrays, {}
         for name in self.rule.state_names():
             array = old.get(name)
             if array is None:
-                array = ops.zeros_like(value, dtype=working)
-                array += initial.get(name, 0.0)
+                array = _initial(value, ops, working, initial.get(name, 0.0))
             elif _place(array) != _place(value):
                 array = _brought(array, value, ops)
             self.arrays[name] = array if array.dtype == working else ops.astype(array, working)
@@ -141,6 +142,16 @@ class IdentityStore:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return IdentityStore, (self.items(),)
+
+
+def _initial(value: Any, ops: Any, working: Any, begins: float | str) -> Any:
+    """A new state array: a number everywhere, or a copy of the value."""
+    array = ops.zeros_like(value, dtype=working)
+    if begins == "value":
+        array += value if is_numpy(value) else ops.stop_gradient(value)
+    else:
+        array += begins
+    return array
 
 
 def _place(array: Any) -> tuple[bool, Any]:

@@ -4,32 +4,55 @@ from optshare.rules.adabelief import AdaBelief
 from optshare.rules.adagrad import Adadelta, Adagrad
 from optshare.rules.adam import Adam, AdamW
 from optshare.rules.adamax import AdaMax
+from optshare.rules.array import ArrayRule, Site
+from optshare.rules.averages import EMA, SWA
 from optshare.rules.base import Rule
+from optshare.rules.centralisation import Centralisation
+from optshare.rules.clipping import AdaptiveClip, ClipNorm, ClipValue
 from optshare.rules.expression import maximum, minimum, sign, sqrt, where
 from optshare.rules.lion import Lion
+from optshare.rules.lookahead import Lookahead
 from optshare.rules.nadam import NAdam
+from optshare.rules.noise import Noise
 from optshare.rules.oadam import OAdam
 from optshare.rules.radam import RAdam
+from optshare.rules.regularisation import L2, SignDecay, WeightDecay
 from optshare.rules.rmsprop import RMSProp
 from optshare.rules.rprop import Rprop
+from optshare.rules.schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
 from optshare.rules.sgd import SGD
 from optshare.rules.yogi import Yogi
 
 __all__ = [
+    "EMA",
+    "L2",
     "SGD",
+    "SWA",
     "AdaBelief",
     "AdaMax",
     "Adadelta",
     "Adagrad",
     "Adam",
     "AdamW",
+    "AdaptiveClip",
+    "ArrayRule",
+    "Centralisation",
+    "ClipNorm",
+    "ClipValue",
     "Lion",
+    "Lookahead",
     "NAdam",
+    "Noise",
     "OAdam",
     "RAdam",
     "RMSProp",
     "Rprop",
     "Rule",
+    "ScheduleFreeAdamW",
+    "ScheduleFreeSGD",
+    "SignDecay",
+    "Site",
+    "WeightDecay",
     "Yogi",
     "maximum",
     "minimum",

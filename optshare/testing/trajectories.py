@@ -49,6 +49,14 @@ RULES: dict[str, tuple[rules.Rule, Formula]] = {
     "adadelta": (rules.Adadelta(lr=LR), formulas.adadelta),
     "rprop": (rules.Rprop(lr=LR), formulas.rprop),
     "lion": (rules.Lion(lr=LR, weight_decay=0.1), formulas.lion),
+    "schedule_free_sgd": (
+        rules.ScheduleFreeSGD(lr=LR, weight_decay=0.1),
+        formulas.schedule_free_sgd,
+    ),
+    "schedule_free_adamw": (
+        rules.ScheduleFreeAdamW(lr=LR, weight_decay=0.1, warmup_steps=4),
+        formulas.schedule_free_adamw,
+    ),
 }
 
 

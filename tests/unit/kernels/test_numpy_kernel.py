@@ -449,6 +449,8 @@ def test_two_threads_update_their_own_models_at_once():
 class Truths(Rule):
     """Arithmetic on comparisons, which count as 0 and 1."""
 
+    lr: float = 1e-3
+
     def step(self, value, gradient, state, t):
         up, positive = gradient > 0, value > 0
         total = (up + positive) - (-up) + sign(up) * where(up * positive, 2.0, 0.5)
