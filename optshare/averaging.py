@@ -12,6 +12,7 @@ from optshare.backend import seam_of
 from optshare.binding import Binding
 from optshare.errors import HyperparameterError
 from optshare.kernels.memory import aligned_copy
+from optshare.rules.array import Site
 from optshare.rules.expression import Expression
 from optshare.slots import HeldSlot
 from optshare.state import IdentityStore, ParameterState, working_dtype
@@ -36,7 +37,11 @@ def swapped_in(binding: Binding, store: IdentityStore) -> Kept:
             f"or take ScheduleFreeSGD or ScheduleFreeAdamW"
         )
     with np.errstate(all="ignore"):
-        new = [(key, _evaluation(key, store[key])) for key in averaging if store[key].t]
+        new = [
+            (key, _evaluation(key, store[key], binding.site(key)))
+            for key in averaging
+            if store[key].t
+        ]
     kept = [(key, _copied(key)) for key, _ in new]
     for key, value in new:
         write(key, value)
@@ -65,27 +70,30 @@ def _averages(state: ParameterState) -> bool:
     return rule.evaluation(symbols["value"], symbols, Expression("t", on_arrays=False)) is not None
 
 
-def _evaluation(key: Any, state: ParameterState) -> Any:
+def _evaluation(key: Any, state: ParameterState, site: Site) -> Any:
     """A parameter's evaluation value, computed in the rule's working dtype."""
     ops, value = _memory(key)
     working = working_dtype(value, ops)
-    state.fit(value, ops, working, state.numbers)
+    state.fit(value, ops, working, state.numbers, site)
     kept = {**state.arrays, **state.scalars}
     found = state.numbers.evaluation(_cast(ops, value, working), kept, state.t)
     found = _cast(ops, found, value.dtype)
-    return np.asarray(found) if ops is np else ops.stop_gradient(found)
+    return np.asarray(found) if ops is np else found
 
 
 def _memory(key: Any) -> tuple[Any, Any]:
     """The functions for a parameter's memory, and its value there."""
     backend = registry.owner(key.stored)
     view = seam_of(backend).host_view(key.stored)
-    return (backend.ops, key.stored) if view is None else (np, view)
+    if view is not None:
+        return np, view
+    ops: Any = backend.ops
+    return ops, ops.stop_gradient(key.stored)
 
 
 def _copied(key: Any) -> Any:
     ops, value = _memory(key)
-    return value.copy() if ops is np else ops.stop_gradient(copy.deepcopy(value))
+    return value.copy() if ops is np else copy.deepcopy(value)
 
 
 def _cast(ops: Any, array: Any, dtype: Any) -> Any:

@@ -10,6 +10,7 @@ from optshare.foreign import foreign
 from optshare.gradients import Gradients, added
 from optshare.narrowing import is_container, is_sequence
 from optshare.plain import PlainTree
+from optshare.rules.array import Site
 from optshare.slots import Slot
 from optshare.state import IdentityStore
 from optshare.structure import beside
@@ -38,6 +39,9 @@ class Binding:
         self.keys = [each.key for each in self.entries]
         """The parameters, each once, in the order of definition."""
         self._paths = IdentityStore((each.key, each.path) for each in self.entries)
+        self._sites = IdentityStore(
+            (each.key, Site(place, each.path)) for place, each in enumerate(self.entries)
+        )
         self._by_path = dict(pairs)
         self.tree = PlainTree(model, pairs)
         """The model; its slots are the parameters that are the caller's own arrays."""
@@ -45,6 +49,10 @@ class Binding:
     def path(self, key: Any) -> str:
         """Where a parameter was found first."""
         return self._paths[key]
+
+    def site(self, key: Any) -> Site:
+        """Where a parameter stands."""
+        return self._sites[key]
 
     def key(self, parameter: Any) -> Any:
         """The key of a parameter, or of an array of the tree."""

@@ -11,8 +11,9 @@ from optshare.binding import Binding
 from optshare.errors import CheckpointError, HyperparameterError
 from optshare.narrowing import is_dict, is_sequence
 from optshare.registry import host_copy, owner
+from optshare.rules.array import Site
 from optshare.rules.base import Rule
-from optshare.state import IdentityStore, ParameterState, dtype_name
+from optshare.state import IdentityStore, ParameterState, begun, dtype_name
 from optshare.tree import Named
 
 FORMAT = "optshare.optimizer.1"
@@ -33,7 +34,7 @@ def _saved_one(entry: Named, state: ParameterState) -> dict[str, Any]:
         "aliases": list(entry.aliases),
         "shape": tuple(entry.key.shape),
         "dtype": dtype_name(entry.key.dtype),
-        "rule": type(state.rule).__name__,
+        "rule": state.rule.kind,
         "hyperparameters": state.numbers.hyperparameters(),
         "t": state.t,
         "step": state.step,
@@ -63,8 +64,9 @@ def restored(
     try:
         steps = _steps(data)
         pairs = [
-            (each.key, _restored_one(each, store[each.key].rule, parameters[each.path]))
+            (each.key, _restored_one(each, site, store[each.key].rule, parameters[each.path]))
             for each in binding.entries
+            for site in (binding.site(each.key),)
         ]
     except (AttributeError, TypeError, ValueError) as error:
         if isinstance(error, CheckpointError):
@@ -94,12 +96,12 @@ def _require_equal_paths(given: set[str], wanted: set[str]) -> None:
         )
 
 
-def _restored_one(entry: Named, rule: Rule, data: dict[str, Any]) -> ParameterState:
+def _restored_one(entry: Named, site: Site, rule: Rule, data: dict[str, Any]) -> ParameterState:
     missing = [name for name in KEPT if name not in data]
     if missing:
         raise CheckpointError(f"{entry.path!r}: the saved state lacks {', '.join(missing)}")
     _require_same(entry, "aliases", list(data["aliases"]), list(entry.aliases))
-    _require_same(entry, "rule", data["rule"], type(rule).__name__)
+    _require_same(entry, "rule", data["rule"], rule.kind)
     _require_same(entry, "shape", tuple(data["shape"]), tuple(entry.key.shape))
     _require_same(entry, "dtype", data["dtype"], dtype_name(entry.key.dtype))
     saved, own = data["hyperparameters"], rule.hyperparameters()
@@ -114,13 +116,23 @@ def _restored_one(entry: Named, rule: Rule, data: dict[str, Any]) -> ParameterSt
     if state.t < 0:
         raise CheckpointError(f"{entry.path!r}: the saved step count is {state.t}")
     state.step = int(data["step"])
-    names = state.rule.state_names() if state.t else ()
-    _require_same(entry, "state arrays", sorted(data["arrays"]), sorted(names))
+    shapes = _shapes(entry, state, site) if state.t else {}
     numbers = state.rule.scalar_names() if state.t else ()
+    _require_same(entry, "state arrays", sorted(data["arrays"]), sorted(shapes))
     _require_same(entry, "state numbers", sorted(data["scalars"]), sorted(numbers))
     state.scalars = {name: float(each) for name, each in data["scalars"].items()}
-    state.arrays = {name: _array(entry, name, each) for name, each in data["arrays"].items()}
+    state.arrays = {
+        name: _array(entry, name, data["arrays"][name], shape) for name, shape in shapes.items()
+    }
     return state
+
+
+def _shapes(entry: Named, state: ParameterState, site: Site) -> dict[str, tuple[int, ...]]:
+    """The shapes of the arrays that a rule keeps for a parameter."""
+    dtype = _saved_dtype(entry)
+    value = np.zeros(tuple(entry.key.shape), dtype)
+    fresh = begun(state.rule, state.numbers, np, value, dtype, site)
+    return {name: np.shape(fresh[name]) for name in fresh if name not in state.rule.scalar_names()}
 
 
 def _scheduled_or(saved: Any, own: Any) -> Any:
@@ -130,12 +142,12 @@ def _scheduled_or(saved: Any, own: Any) -> Any:
     return own if callable(own) else saved
 
 
-def _array(entry: Named, name: str, data: Any) -> Any:
+def _array(entry: Named, name: str, data: Any, shape: tuple[int, ...]) -> Any:
     try:
         array = np.array(data, _saved_dtype(entry))
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{entry.path!r}: {name} is no array: {error}") from error
-    _require_same(entry, f"shape of {name}", array.shape, tuple(entry.key.shape))
+    _require_same(entry, f"shape of {name}", array.shape, shape)
     backend, value = owner(entry.key.stored), entry.key.stored
     if seam_of(backend).host_view(value) is not None:
         return array

@@ -11,7 +11,7 @@ import numpy as np
 from optshare.backend import placed
 from optshare.narrowing import is_numpy
 from optshare.registry import host_copy
-from optshare.rules.base import Rule, is_scheduled
+from optshare.rules.base import Rule, by_last_part
 
 
 class ParameterState:
@@ -22,7 +22,7 @@ class ParameterState:
     `state.arrays`, the numbers in `state.scalars`; both are empty until the first update.
     """
 
-    __slots__ = ("arrays", "rule", "scalars", "shape", "step", "t")
+    __slots__ = ("arrays", "begun", "rule", "scalars", "shape", "step", "t")
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
@@ -30,6 +30,8 @@ class ParameterState:
         self.scalars: dict[str, float] = {}
         self.shape: tuple[int, ...] | None = None
         """The shape of the parameter at its last update."""
+        self.begun: Rule | None = None
+        """The rule that the arrays and numbers are of, all of them."""
         self.t = 0
         self.step = -1
         """The optimizer's step of the last update, from 0; -1 before one."""
@@ -37,14 +39,13 @@ class ParameterState:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name in ParameterState.__slots__:
             raise AttributeError(name)
-        if is_scheduled(self.rule.hyperparameters().get(name)):
-            return getattr(self.numbers, name)
-        kept = self.arrays | self.scalars
-        try:
-            return kept[name] if name in kept else getattr(self.rule, name)
-        except AttributeError:
-            known = [*self.rule.hyperparameters(), *kept]
-            raise AttributeError(f"no {name!r} here; choices: {', '.join(known)}") from None
+        known = self.numbers.hyperparameters() | self.arrays | self.scalars
+        found = by_last_part(known, name)
+        if len(found) == 1:
+            return known[found[0]]
+        if not found and hasattr(self.rule, name):
+            return getattr(self.rule, name)
+        raise AttributeError(f"no {name!r} here; choices: {', '.join(found or known)}")
 
     @property
     def numbers(self) -> Rule:
@@ -60,9 +61,9 @@ class ParameterState:
 
     def reset(self) -> None:
         """Forget the state and the step count."""
-        self.arrays, self.scalars, self.t = {}, {}, 0
+        self.arrays, self.scalars, self.t, self.begun = {}, {}, 0, None
 
-    def fit(self, value: Any, ops: Any, working: Any, rule: Rule) -> None:
+    def fit(self, value: Any, ops: Any, working: Any, rule: Rule, site: Any) -> None:
         """Make the arrays fit a value: allocate, convert, bring them over, or start again.
 
         Args:
@@ -70,26 +71,57 @@ class ParameterState:
             ops: the array functions of that memory.
             working: the dtype of the state.
             rule: the rule of this step, with numbers in place of schedules.
+            site: where the parameter stands.
         """
-        if self.shape not in (None, tuple(value.shape)):
-            self.reset()
-        self.shape = tuple(value.shape)
-        initial = rule.initial_values()
-        names = self.rule.scalar_names()
-        self.scalars = {
-            name: self.scalars.get(name, float(initial.get(name, 0.0))) for name in names
-        }
-        old, self.arrays = self.arrays, {}
-        for name in self.rule.state_names():
-            array = old.get(name)
-            if array is None:
-                array = _initial(value, ops, working, initial.get(name, 0.0))
-            elif _place(array) != _place(value):
-                array = _brought(array, value, ops)
-            self.arrays[name] = array if array.dtype == working else ops.astype(array, working)
+        if self.shape != (shape := tuple(value.shape)):
+            if self.shape is not None:
+                self.reset()
+            self.shape = shape
+        place = _place(value)
+        for name, array in self.arrays.items():
+            if _place(array) != place:
+                self.arrays[name] = array = _brought(array, value, ops)
+            if array.dtype != working:
+                self.arrays[name] = ops.astype(array, working)
+        if self.begun is not self.rule:
+            self._begin(value, ops, working, rule, site)
+
+    def _begin(self, value: Any, ops: Any, working: Any, rule: Rule, site: Any) -> None:
+        """Add what the rule needs and is not there; forget what it does not need."""
+        fresh = begun(self.rule, rule, ops, value, working, site)
+        numbers = self.rule.scalar_names()
+        begin = {name: float(fresh.pop(name)) for name in numbers}
+        self.scalars = {**begin, **{k: v for k, v in self.scalars.items() if k in begin}}
+        self.arrays = {name: self.arrays.get(name, _array(each)) for name, each in fresh.items()}
+        self.begun = self.rule
+
+    def take(self, new: dict[str, Any]) -> None:
+        """Keep the new arrays and numbers."""
+        for name, each in new.items():
+            if name in self.scalars:
+                self.scalars[name] = float(each)
+            else:
+                self.arrays[name] = _array(each)
 
     def __repr__(self) -> str:
         return f"ParameterState({self.rule!r}, t={self.t}, arrays={sorted(self.arrays)})"
+
+
+def begun(rule: Rule, numbers: Rule, ops: Any, value: Any, dtype: Any, site: Any) -> dict[str, Any]:
+    """What a rule keeps for a parameter at the beginning: arrays and numbers, by name.
+
+    Args:
+        rule: the rule; a hyperparameter with a schedule counts as not 0.
+        numbers: the rule with numbers in place of schedules.
+        ops: the array functions of the value's memory.
+        value: the parameter's array.
+        dtype: that of the state.
+        site: where the parameter stands.
+    """
+    fresh = numbers.begin(ops, value, dtype, site)
+    lacking = [name for name in rule.state_names() if name not in fresh]
+    scheduled = {name: ops.zeros_like(value, dtype=dtype) for name in lacking}
+    return {**dict.fromkeys(rule.scalar_names(), 0.0), **fresh, **scheduled}
 
 
 class IdentityStore:
@@ -144,14 +176,9 @@ class IdentityStore:
         return IdentityStore, (self.items(),)
 
 
-def _initial(value: Any, ops: Any, working: Any, begins: float | str) -> Any:
-    """A new state array: a number everywhere, or a copy of the value."""
-    array = ops.zeros_like(value, dtype=working)
-    if begins == "value":
-        array += value if is_numpy(value) else ops.stop_gradient(value)
-    else:
-        array += begins
-    return array
+def _array(value: Any) -> Any:
+    """An array, where NumPy made a number of one without dimensions."""
+    return np.asarray(value) if np.isscalar(value) else value
 
 
 def _place(array: Any) -> tuple[bool, Any]:

@@ -12,17 +12,18 @@ from optshare.binding import Binding, Pairs
 from optshare.errors import GradientShapeError, ParameterError
 from optshare.kernels import numpy as numpy_kernel
 from optshare.kernels.memory import aligned_copy
-from optshare.kernels.program import Program, program_of
 from optshare.kernels.reference import evaluate
+from optshare.kernels.stages import Run, Stage, staged
 from optshare.narrowing import is_host
 from optshare.parameter import is_array
+from optshare.rules.array import Site
 from optshare.rules.base import Rule
 from optshare.slots import HeldSlot
 from optshare.state import IdentityStore, ParameterState, dtype_name, working_dtype
 
 Numbers = dict[int, Rule]
 """Each rule at a step, by the id of the rule with its schedules."""
-Prepared = dict[tuple[Any, ...], tuple[Program, dict[str, float]]]
+Prepared = dict[tuple[Any, ...], tuple[list[Stage], Run]]
 
 
 class Job(NamedTuple):
@@ -39,6 +40,7 @@ class Job(NamedTuple):
     """In NumPy's memory if the parameter is, else the engine's array."""
     memory: int
     """What the gradient shares with arrays in the same memory."""
+    site: Site
 
 
 class Plan(NamedTuple):
@@ -101,35 +103,40 @@ def _apart(job: Job, written: set[int]) -> Job:
 
 
 def _update(job: Job, state: ParameterState, rules: Numbers, prepared: Prepared) -> None:
-    on_host = job.view is not None
-    value, ops = (job.view, np) if on_host else (job.key.stored, job.backend.ops)
+    on_host, stored = job.view is not None, job.key.stored
+    ops: Any = np if on_host else job.backend.ops
+    value = job.view if on_host else ops.stop_gradient(stored)
+    gradient = job.gradient if on_host else ops.stop_gradient(job.gradient)
     working = working_dtype(value, ops)
-    state.fit(value, ops, working, rules[id(state.rule)])
-    program, scalars = _prepared(state, rules, prepared)
-    given = value, job.gradient, state.arrays, scalars, working
+    state.fit(value, ops, working, rules[id(state.rule)], job.site)
+    head, last = _prepared(state, rules, prepared)
+    new: dict[str, Any] = {}
+    for stage in head:
+        its, gradient = stage.through(ops, value, gradient, state.arrays, working)
+        new.update(its)
+    given = gradient, last.own(state.arrays), last.scalars, working
     if not on_host:
-        state.arrays, new = evaluate(program, job.backend.ops, *given)
-        job.backend.update(job.key, new)
+        its, moved = evaluate(last.program, ops, value, *given)
+        new.update(last.whole(its))
+        job.backend.update(job.key, moved)
     elif job.in_place:
-        numpy_kernel.apply(program, *given)
-        job.seam.written(job.key.stored)
+        numpy_kernel.apply(last.program, value, *given)
+        job.seam.written(stored)
         job.key.replaced()
     else:
-        new = aligned_copy(value)
-        numpy_kernel.apply(program, new, *given[1:])
-        job.backend.update(job.key, job.seam.adopt(new))
+        moved = aligned_copy(value)
+        numpy_kernel.apply(last.program, moved, *given)
+        job.backend.update(job.key, job.seam.adopt(moved))
     state.t += 1
-    state.scalars = program.kept(scalars)
+    state.take({**new, **last.numbers()})
 
 
-def _prepared(
-    state: ParameterState, rules: Numbers, prepared: Prepared
-) -> tuple[Program, dict[str, float]]:
-    """The program of a rule and its scalars, once for all parameters in one state of one rule."""
+def _prepared(state: ParameterState, rules: Numbers, prepared: Prepared) -> tuple[list[Stage], Run]:
+    """The stages of a rule, once for all parameters in one state of one rule."""
     place = id(state.rule), state.t + 1, *state.scalars.values()
     if place not in prepared:
-        program, now = program_of(state.rule), rules[id(state.rule)]
-        prepared[place] = program, program.host(now, state.t + 1, state.scalars)
+        now = rules[id(state.rule)]
+        prepared[place] = staged(state.rule, now, state.t + 1, state.scalars)
     return prepared[place]
 
 
@@ -153,7 +160,7 @@ def _job(binding: Binding, key: Any, gradient: Any) -> Job:
         _require_numbers(path, view, gradient)
         if in_place:
             _require_writable(path, view)
-    return Job(key, backend, seam, in_place, view, gradient, memory)
+    return Job(key, backend, seam, in_place, view, gradient, memory, binding.site(key))
 
 
 def _on_engine(path: str, backend: Backend, value: Any, gradient: Any) -> Any:

@@ -60,12 +60,22 @@ def program_of(rule: Rule) -> Program:
 
 
 def _structure(rule: Rule) -> tuple[Any, ...]:
-    return tuple(map(_shape_of, rule.hyperparameters().values()))
+    return tuple(_shape_of(getattr(rule, each.name)) for each in fields(rule))
+
+
+@dataclass(frozen=True)
+class _Form:
+    """The structure of a rule within another one."""
+
+    kind: type[Rule]
+    structure: tuple[Any, ...]
 
 
 def _shape_of(value: Any) -> Any:
     if isinstance(value, bool | str):
         return value
+    if isinstance(value, Rule):
+        return _Form(type(value), _structure(value))
     if is_sequence(value):
         return tuple(map(_shape_of, value))
     return 1.0 if callable(value) or value else 0.0
@@ -73,9 +83,7 @@ def _shape_of(value: Any) -> Any:
 
 @cache
 def _recorded(kind: type[Rule], structure: tuple[Any, ...]) -> Program:
-    rule = object.__new__(kind)
-    for each, value in zip(fields(kind), structure, strict=True):
-        object.__setattr__(rule, each.name, _symbol(each.name, value))
+    rule = _symbolic(kind, structure, "")
     arrays, numbers = rule.state_names(), rule.scalar_names()
     state = {name: Expression(name, on_arrays=name in arrays) for name in (*arrays, *numbers)}
     value, gradient = (Expression(name, on_arrays=True) for name in ("value", "gradient"))
@@ -84,6 +92,13 @@ def _recorded(kind: type[Rule], structure: tuple[Any, ...]) -> Program:
     writer = _Writer()
     kept = {name: writer.number(name, new[name]) for name in numbers}
     return writer.program({name: new[name] for name in arrays}, kept, step)
+
+
+def _symbolic(kind: type[Rule], structure: tuple[Any, ...], prefix: str) -> Rule:
+    rule = object.__new__(kind)
+    for each, value in zip(fields(kind), structure, strict=True):
+        object.__setattr__(rule, each.name, _symbol(f"{prefix}{each.name}", value))
+    return rule
 
 
 def _require_names(kind: type[Rule], names: tuple[str, ...], new: dict[str, Any]) -> None:
@@ -99,17 +114,29 @@ def _symbol(name: str, value: Any) -> Any:
         return tuple(_symbol(f"{name}.{i}", each) for i, each in enumerate(value))
     if isinstance(value, float):
         return Expression(name, on_arrays=False, known=value)
+    if isinstance(value, _Form):
+        return _symbolic(value.kind, value.structure, f"{name}.")
     return value
 
 
-def _numbers(rule: Rule) -> dict[str, float]:
+def _numbers(rule: Rule, prefix: str = "") -> dict[str, float]:
     found: dict[str, float] = {}
-    for name, value in rule.hyperparameters().items():
-        if is_sequence(value):
-            found.update({f"{name}.{i}": float(each) for i, each in enumerate(value)})
-        elif not isinstance(value, bool | str):
-            found[name] = float(value)
+    for each in fields(rule):
+        found.update(_number(f"{prefix}{each.name}", getattr(rule, each.name)))
     return found
+
+
+def _number(name: str, value: Any) -> dict[str, float]:
+    if isinstance(value, bool | str):
+        return {}
+    if isinstance(value, Rule):
+        return _numbers(value, f"{name}.")
+    if is_sequence(value):
+        found: dict[str, float] = {}
+        for at, each in enumerate(value):
+            found.update(_number(f"{name}.{at}", each))
+        return found
+    return {name: float(value)}
 
 
 class _Writer:

@@ -1,11 +1,10 @@
-"""The reference: a recorded rule evaluated with any backend's `ops`, out of place."""
+"""The reference: a recorded rule evaluated with any array functions, out of place."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from optshare.kernels.program import Program
-from optshare.namespace.protocol import Namespace
 
 OF_ARRAYS_ONLY = ("maximum", "minimum", "where")
 """Functions that some namespaces refuse to call with a Python number."""
@@ -13,7 +12,7 @@ OF_ARRAYS_ONLY = ("maximum", "minimum", "where")
 
 def evaluate(
     program: Program,
-    ops: Namespace,
+    ops: Any,
     value: Any,
     gradient: Any,
     state: dict[str, Any],
@@ -24,11 +23,25 @@ def evaluate(
 
     It computes in the dtype `working`, and gives the value in its own.
     """
+    new, step = steps(program, ops, value, gradient, state, scalars, working)
+    return new, cast(ops, cast(ops, value, working) - step, value.dtype)
+
+
+def steps(
+    program: Program,
+    ops: Any,
+    value: Any,
+    gradient: Any,
+    state: dict[str, Any],
+    scalars: dict[str, float],
+    working: Any,
+) -> tuple[dict[str, Any], Any]:
+    """The new state and the step, as fresh arrays of the dtype `working`."""
     known: dict[str, Any] = {
         **scalars,
         **state,
-        "value": _cast(ops, value, working),
-        "gradient": _cast(ops, gradient, working),
+        "value": cast(ops, value, working),
+        "gradient": cast(ops, gradient, working),
     }
 
     def found(operand: str | float) -> Any:
@@ -36,17 +49,17 @@ def evaluate(
 
     for result, name, operands in program.arrays:
         computed = _computed(ops, name, [*map(found, operands)], known["value"])
-        known[result] = _cast(ops, computed, working)
-    new = {name: _cast(ops, known[source], working) for name, source in program.results.items()}
-    moved = _cast(ops, known["value"] - found(program.step), value.dtype)
-    return {name: ops.stop_gradient(each) for name, each in new.items()}, ops.stop_gradient(moved)
+        known[result] = cast(ops, computed, working)
+    new = {name: cast(ops, known[source], working) for name, source in program.results.items()}
+    return new, _as_array(ops, found(program.step), known["value"])
 
 
-def _cast(ops: Namespace, array: Any, dtype: Any) -> Any:
+def cast(ops: Any, array: Any, dtype: Any) -> Any:
+    """An array in a dtype: itself if it has it."""
     return array if array.dtype == dtype else ops.astype(array, dtype)
 
 
-def _computed(ops: Namespace, name: str, operands: list[Any], like: Any) -> Any:
+def _computed(ops: Any, name: str, operands: list[Any], like: Any) -> Any:
     if name == "where" and isinstance(operands[0], float | bool):
         return _as_array(ops, operands[1] if operands[0] else operands[2], like)
     if name in OF_ARRAYS_ONLY:
@@ -56,5 +69,5 @@ def _computed(ops: Namespace, name: str, operands: list[Any], like: Any) -> Any:
     return getattr(ops, name)(*operands)
 
 
-def _as_array(ops: Namespace, operand: Any, like: Any) -> Any:
+def _as_array(ops: Any, operand: Any, like: Any) -> Any:
     return ops.zeros_like(like) + float(operand) if isinstance(operand, float | bool) else operand

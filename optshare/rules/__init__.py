@@ -8,6 +8,7 @@ from optshare.rules.array import ArrayRule, Site
 from optshare.rules.averages import EMA, SWA
 from optshare.rules.base import Rule
 from optshare.rules.centralisation import Centralisation
+from optshare.rules.chain import OptimizerChain
 from optshare.rules.clipping import AdaptiveClip, ClipNorm, ClipValue
 from optshare.rules.expression import maximum, minimum, sign, sqrt, where
 from optshare.rules.lion import Lion
@@ -44,6 +45,7 @@ __all__ = [
     "NAdam",
     "Noise",
     "OAdam",
+    "OptimizerChain",
     "RAdam",
     "RMSProp",
     "Rprop",

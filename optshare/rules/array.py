@@ -1,33 +1,79 @@
-"""ArrayRule: an update that sees the whole array of a parameter."""
+"""Rules that see the whole array: norms, means, products of matrices."""
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 from optshare.rules.base import Arrays, Rule
-
-Axes = tuple[int, ...]
 
 
 class Site(NamedTuple):
     """Where a parameter stands."""
 
-    place: int
-    """The index of the parameter among those of the optimizer."""
-    path: str
-    fans: tuple[Axes, Axes] | None = None
-    """The axes of the inputs and those of the outputs, of a weight that has them."""
+    place: int = 0
+    """Its index among the parameters."""
+    path: str = ""
+    fans: tuple[tuple[int, ...], tuple[int, ...]] | None = None
+    """Of a matrix-like weight, the axes of its inputs and those of its outputs."""
 
 
 class ArrayRule(Rule):
-    """A rule that is not element-wise: it uses norms, means or products of whole arrays."""
+    """An update that is not element-wise: `(state, value, gradient) -> (state, step)`.
 
-    def initial_state(self, ops: Any, value: Any, site: Site) -> Arrays:
-        """The arrays of `state_names`, of any shape, and the numbers of `scalar_names`."""
+    A subclass annotates its hyperparameters with their defaults and defines
+    `initial_state` and `array_step`, in the functions of the Array API standard.
+
+    >>> class Normalised(ArrayRule):
+    ...     lr: float = 0.1
+    ...     def array_step(self, ops, value, gradient, state, t):
+    ...         return {}, self.lr * gradient / ops.sqrt(ops.sum(gradient**2))
+    >>> import numpy as np, optshare
+    >>> w = optshare.Parameter([1.0, 2.0])
+    >>> optshare.Optimizer([w], Normalised()).update([np.array([3.0, 4.0])])
+    >>> w
+    Parameter(array([0.94, 1.92]))
+    """
+
+    def initial_state(self, ops: Any, value: Any, site: Any) -> Arrays:
+        """The state before the first step: arrays of any shape, and the numbers.
+
+        Args:
+            ops: the array functions of the memory that the parameter is in.
+            value: the parameter's array, in the dtype of the state.
+            site: a `Site`, where the parameter stands.
+        """
         return {}
+
+    def begin(self, ops: Any, value: Any, dtype: Any, site: Any) -> Arrays:
+        """The state before the first step."""
+        worked = value if value.dtype == dtype else ops.astype(value, dtype)
+        return self.initial_state(ops, worked, site)
 
     def array_step(
         self, ops: Any, value: Any, gradient: Any, state: Arrays, t: Any
     ) -> tuple[Arrays, Any]:
-        """The new state, and the step: what is subtracted from the value."""
+        """The new state, and the step: what is subtracted from the value.
+
+        Args:
+            ops: the array functions: NumPy, or an engine's own.
+            value: the parameter's array, in the dtype of the state.
+            gradient: its gradient, in the dtype of the state.
+            state: what `initial_state` or the last step gave.
+            t: how many updates this parameter has had, with this one.
+
+        Pure: it gives new arrays, and asks no array whether it is true.
+        """
         raise NotImplementedError
+
+
+def correction(ops: Any, beta: Any, t: Any) -> Any:
+    """`1 - beta**t`; exact in single precision too, where t is an array.
+
+    >>> import numpy as np
+    >>> correction(np, 0.5, 2), float(correction(np, 0.5, np.asarray(2.0)))
+    (0.75, 0.75)
+    """
+    if isinstance(t, int | float) and isinstance(beta, int | float):
+        return 1 - beta**t
+    return -ops.expm1(t * (math.log(beta) if isinstance(beta, int | float) else ops.log(beta)))

@@ -16,7 +16,7 @@ class _Average(Rule):
         """The average."""
         return ("average",)
 
-    def initial_values(self) -> dict[str, float | str]:
+    def initial_values(self) -> dict[str, Any]:
         """The average begins as the value."""
         return {"average": "value"}
 

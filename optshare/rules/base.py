@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable
 from copy import copy
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Self, dataclass_transform
@@ -52,9 +52,19 @@ class Rule:
         """The numbers that the rule keeps for a parameter, on the host in float64."""
         return ()
 
-    def initial_values(self) -> Mapping[str, float | str]:
-        """What the state begins with, by name, where that is not 0: a number, or `"value"`."""
+    def initial_values(self) -> dict[str, Any]:
+        """What the state begins with, by name, where not with 0: a number, or `"value"`."""
         return {}
+
+    def begin(self, ops: Any, value: Any, dtype: Any, site: Any) -> Arrays:
+        """The state before the first step: arrays shaped like the value, and numbers."""
+        initial = self.initial_values()
+        state: Arrays = {name: float(initial.get(name, 0.0)) for name in self.scalar_names()}
+        for name in self.state_names():
+            begins = initial.get(name, 0.0)
+            whole = ops.full_like(value, 0.0 if begins == "value" else begins, dtype=dtype)
+            state[name] = whole + ops.astype(value, dtype) if begins == "value" else whole
+        return state
 
     def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
         """The new state, and the step: what is subtracted from the value.
@@ -137,6 +147,11 @@ class Rule:
                 raise HyperparameterError(
                     f"{type(self).__name__}: {name} must be in [{low:g}, {high:g}), not {value!r}"
                 )
+
+    @property
+    def kind(self) -> str:
+        """The rule's name, which a saved state must have as well."""
+        return type(self).__name__
 
     def hyperparameters(self) -> dict[str, Any]:
         """The hyperparameters and options by name."""
@@ -224,6 +239,15 @@ def require_whole(rule: Rule, *names: str) -> None:
             raise HyperparameterError(
                 f"{type(rule).__name__}: {name} must be an integer, not {value!r}"
             )
+
+
+def by_last_part(names: Iterable[str], name: str) -> list[str]:
+    """The names that are a name, or end with it after a dot.
+
+    >>> by_last_part(["0.lr", "1.lr", "1.eps"], "eps"), by_last_part(["0.lr", "1.lr"], "0.lr")
+    (['1.eps'], ['0.lr'])
+    """
+    return [each for each in names if each == name or each.endswith(f".{name}")]
 
 
 def require_known(rule: type[Rule], given: dict[str, Any]) -> None:

@@ -48,7 +48,7 @@ class Lookahead(Rule):
         """The slow weights."""
         return ("slow",)
 
-    def initial_values(self) -> dict[str, float | str]:
+    def initial_values(self) -> dict[str, Any]:
         """The slow weights begin as the value."""
         return {"slow": "value"}
 

@@ -66,18 +66,16 @@ class SignDecay(Rule):
 
 
 class WeightDecay(Rule):
-    """Decoupled weight decay: what the rule has made of the gradient does not scale it.
+    """Decoupled weight decay: the value shrinks by the same part at every update.
 
-        step + lr * weight_decay * value
+        step + weight_decay * value
 
-    It stands after the rule. With lr at 1 the value shrinks by the same part at every
-    update, whatever the rule's lr: so in the paper, and in chainer. With the rule's own
-    lr it is PyTorch's: `OptimizerChain(Adam(lr=a), WeightDecay(c, lr=a))` is
-    `AdamW(lr=a, weight_decay=c)`.
+    It stands after the rule, which neither sees nor scales it: nor does its lr, as in the
+    paper and in chainer. In PyTorch lr multiplies it: `OptimizerChain(Adam(lr=a),
+    WeightDecay(a * c))` is `AdamW(lr=a, weight_decay=c)`, which follows an lr that changes.
 
     Args:
         weight_decay: at least 0.
-        lr: what multiplies it, at least 0.
 
     Raises:
         HyperparameterError: a value out of range.
@@ -87,14 +85,13 @@ class WeightDecay(Rule):
 
     >>> import numpy as np, optshare
     >>> w = optshare.Parameter([1., -2.])
-    >>> optshare.Optimizer([w], optshare.WeightDecay(0.5, lr=0.1)).update([np.zeros(2)])
+    >>> optshare.Optimizer([w], optshare.WeightDecay(0.05)).update([np.zeros(2)])
     >>> w
     Parameter(array([ 0.95, -1.9 ]))
     """
 
     weight_decay: Number = field(kw_only=False)
-    lr: Number = 1.0
 
     def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
         """No state, and the step that also shrinks the value."""
-        return {}, shrunk(gradient, value, self.lr, self.weight_decay)
+        return {}, shrunk(gradient, value, 1.0, self.weight_decay)

@@ -26,7 +26,7 @@ class _ScheduleFree(Rule):
         """The sum of the weights of the average, and the largest lr so far."""
         return "weight_sum", "lr_max"
 
-    def initial_values(self) -> dict[str, float | str]:
+    def initial_values(self) -> dict[str, Any]:
         """z begins as the value."""
         return {"z": "value"}
 

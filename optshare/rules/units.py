@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from optshare.rules.array import Axes, Site
+from optshare.rules.array import Site
+
+Axes = tuple[int, ...]
 
 
 def unit_shape(value: Any, site: Site, otherwise: Axes) -> tuple[int, ...]:

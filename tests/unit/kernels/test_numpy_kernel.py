@@ -449,7 +449,7 @@ def test_two_threads_update_their_own_models_at_once():
 class Truths(Rule):
     """Arithmetic on comparisons, which count as 0 and 1."""
 
-    lr: float = 1e-3
+    lr: float = 1.0
 
     def step(self, value, gradient, state, t):
         up, positive = gradient > 0, value > 0
@@ -459,8 +459,8 @@ class Truths(Rule):
 
 def test_truths_count_as_0_and_1_in_both_kernels():
     value, gradient = np.array([1.0, -1.0, 2.0, -2.0]), np.array([3.0, 4.0, -5.0, -6.0])
-    program = program_of(Truths(lr=1.0))
-    scalars = program.host(Truths(lr=1.0), 1)
+    program = program_of(Truths())
+    scalars = program.host(Truths(), 1)
     _, moved = evaluate(program, ops, value, gradient, {}, scalars, np.dtype(float))
     kernel.apply(program, value, gradient, {}, scalars, np.dtype(float))
     assert value.tolist() == [1.0 - 5.0, -1.0 - 2.5, 2.0 - 1.0, -2.0]

@@ -8,7 +8,9 @@ from optshare import Parameter, rules
 from optshare.schedules import WarmUp
 
 NAMES = [
-    name for name in rules.__all__ if isinstance(getattr(rules, name), type) and name != "Rule"
+    name
+    for name in rules.__all__
+    if isinstance(getattr(rules, name), type) and hasattr(getattr(rules, name), "lr")
 ]
 
 

@@ -1,0 +1,164 @@
+"""OptimizerChain: rules one after the other."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from optshare.errors import HyperparameterError, choices
+from optshare.rules.array import ArrayRule
+from optshare.rules.base import Arrays, Rule, by_last_part
+
+
+class OptimizerChain(Rule):
+    """Rules in a row: the step of each is the gradient of the next.
+
+        step_1 = rule_1(value, gradient);  step_2 = rule_2(value, step_1);  ...
+        value -= the last step
+
+    Without a rule it is plain descent: `value -= gradient`. A chain in a chain is one chain.
+
+    Args:
+        pieces: rules, in the order in which a gradient goes through them.
+
+    State and hyperparameters are named by place: `"1.exp_avg"`, `"1.lr"`; where one
+    piece only has a name, the name alone will do.
+
+    Raises:
+        TypeError: a piece that is no rule.
+
+    >>> import numpy as np, optshare
+    >>> w = optshare.Parameter([1.0, 2.0])
+    >>> chain = OptimizerChain(optshare.SGD(lr=0.5), optshare.SGD(lr=0.5))
+    >>> opt = optshare.Optimizer([w], chain); opt.update([np.array([4.0, 8.0])])
+    >>> w
+    Parameter(array([0., 0.]))
+    >>> opt.adjust(**{"1.lr": 0.25}); opt.state_for(w).hyperparameters()["1.lr"]
+    0.25
+    """
+
+    pieces: tuple[Rule, ...] = ()
+
+    def __init__(self, *pieces: Rule) -> None:
+        flat: list[Rule] = []
+        for each in pieces:
+            if not isinstance(each, Rule):  # pyright: ignore[reportUnnecessaryIsInstance] # a user's
+                raise TypeError(
+                    f"OptimizerChain takes unbound rules, such as optshare.Adam(lr=1e-3), "
+                    f"not {each!r}"
+                )
+            flat += each.pieces if isinstance(each, OptimizerChain) else [each]
+        object.__setattr__(self, "pieces", tuple(flat))
+
+    def __repr__(self) -> str:
+        return f"OptimizerChain({', '.join(map(repr, self.pieces))})"
+
+    @property
+    def kind(self) -> str:
+        """The names of the pieces, which a saved state must have as well."""
+        return f"OptimizerChain({', '.join(each.kind for each in self.pieces)})"
+
+    # -- mathematics -----------------------------------------------------------------------
+
+    def state_names(self) -> tuple[str, ...]:
+        """The state arrays of the pieces, by place and name."""
+        return tuple(
+            f"{at}.{name}" for at, each in enumerate(self.pieces) for name in each.state_names()
+        )
+
+    def scalar_names(self) -> tuple[str, ...]:
+        """The numbers that the pieces keep, by place and name."""
+        return tuple(
+            f"{at}.{name}" for at, each in enumerate(self.pieces) for name in each.scalar_names()
+        )
+
+    def begin(self, ops: Any, value: Any, dtype: Any, site: Any) -> Arrays:
+        """What the states of the pieces begin with."""
+        begun = [each.begin(ops, value, dtype, site) for each in self.pieces]
+        return {f"{at}.{name}": each for at, own in enumerate(begun) for name, each in own.items()}
+
+    def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
+        """The new states, and the step of the last piece."""
+        new: Arrays = {}
+        for at, piece in enumerate(self.pieces):
+            own, gradient = piece.step(value, gradient, part(state, at), t)
+            new.update({f"{at}.{name}": each for name, each in own.items()})
+        return new, gradient
+
+    def evaluation(self, value: Any, state: Arrays, t: Any) -> Any:
+        """The evaluation value of the last piece that has one."""
+        for at in reversed(range(len(self.pieces))):
+            found = self.pieces[at].evaluation(value, part(state, at), t)
+            if found is not None:
+                return found
+        return None
+
+    # -- hyperparameters -------------------------------------------------------------------
+
+    def hyperparameters(self) -> dict[str, Any]:
+        """The hyperparameters of the pieces, by place and name."""
+        return {
+            f"{at}.{name}": value
+            for at, each in enumerate(self.pieces)
+            for name, value in each.hyperparameters().items()
+        }
+
+    def at(self, step: int) -> Self:
+        """The chain with the number that each schedule gives at a step."""
+        now = [each.at(step) for each in self.pieces]
+        same = all(one is other for one, other in zip(now, self.pieces, strict=True))
+        return self if same else type(self)(*now)
+
+    def adjusted(self, **changes: Any) -> Self:
+        """The chain with some hyperparameters changed, by place and name or by name alone.
+
+        Raises:
+            HyperparameterError: a name that no piece has, or more than one.
+        """
+        own: list[dict[str, Any]] = [{} for _ in self.pieces]
+        for name, value in changes.items():
+            at, _, alone = self.full_name(name).partition(".")
+            own[int(at)][alone] = value
+        return type(self)(
+            *(each.adjusted(**its) for each, its in zip(self.pieces, own, strict=True))
+        )
+
+    def full_name(self, name: str) -> str:
+        """The name by place of a hyperparameter that is given by its name alone.
+
+        Raises:
+            HyperparameterError: no piece has it, or more than one.
+        """
+        known = list(self.hyperparameters())
+        found = by_last_part(known, name)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise HyperparameterError(
+                f"{self.kind} has {name!r} more than once; name one of {', '.join(found)}"
+            )
+        raise HyperparameterError(
+            f"{self.kind} has no hyperparameter {name!r}; choices: {choices(known, name)}"
+        )
+
+
+def part(state: Arrays, at: int) -> Arrays:
+    """What of a chain's state belongs to a piece.
+
+    >>> part({"0.buffer": 1, "10.buffer": 2}, 0)
+    {'buffer': 1}
+    """
+    prefix = f"{at}."
+    return {
+        name.removeprefix(prefix): each for name, each in state.items() if name.startswith(prefix)
+    }
+
+
+def is_elementwise(rule: Rule) -> bool:
+    """Whether a rule can be recorded: no part of it sees the whole array.
+
+    >>> import optshare
+    >>> is_elementwise(optshare.SGD()), is_elementwise(OptimizerChain(ArrayRule()))
+    (True, False)
+    """
+    pieces = rule.pieces if isinstance(rule, OptimizerChain) else (rule,)
+    return not any(isinstance(each, ArrayRule) for each in pieces)
