@@ -12,6 +12,8 @@ from optshare.rules.expression import maximum, where
 class _Average(Rule):
     """What averages share: the array `average`, and a step that they do not change."""
 
+    stands_last = True
+
     def state_names(self) -> tuple[str, ...]:
         """The average."""
         return ("average",)

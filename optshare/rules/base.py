@@ -41,6 +41,9 @@ class Rule:
     Parameter(array([0.9, 2.1]))
     """
 
+    stands_last: ClassVar[bool] = False
+    """Whether in a chain only rules stand behind this one of which that is true too."""
+
     def __init_subclass__(cls) -> None:
         dataclass(frozen=True, kw_only=True)(cls)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Self
 
 from optshare.errors import HyperparameterError, choices
@@ -25,6 +26,7 @@ class OptimizerChain(Rule):
 
     Raises:
         TypeError: a piece that is no rule.
+        HyperparameterError: another rule stands behind an average or Lookahead.
 
     >>> import numpy as np, optshare
     >>> w = optshare.Parameter([1.0, 2.0])
@@ -47,6 +49,12 @@ class OptimizerChain(Rule):
                     f"not {each!r}"
                 )
             flat += each.pieces if isinstance(each, OptimizerChain) else [each]
+        for one, behind in pairwise(flat):
+            if one.stands_last and not behind.stands_last:
+                raise HyperparameterError(
+                    f"{one.kind} needs the whole step, so it stands last in a chain; "
+                    f"{behind.kind} stands behind it"
+                )
         object.__setattr__(self, "pieces", tuple(flat))
 
     def __repr__(self) -> str:

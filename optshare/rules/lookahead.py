@@ -37,6 +37,8 @@ class Lookahead(Rule):
     [2.]
     """
 
+    stands_last = True
+
     k: Number = 5
     alpha: Number = 0.5
 
