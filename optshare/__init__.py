@@ -132,28 +132,26 @@ from optshare.optimizer import Optimizer
 from optshare.overlay import propagate, recording
 from optshare.parameter import Buffer, Parameter
 from optshare.registry import use
-from optshare.rules import (
-    EMA,
-    L2,
-    SWA,
-    AdaptiveClip,
-    ArrayRule,
-    Centralisation,
-    ClipNorm,
-    ClipValue,
-    Lookahead,
-    Noise,
-    OptimizerChain,
-    Rule,
-    SignDecay,
-    WeightDecay,
-)
+from optshare.rules import ArrayRule, OptimizerChain, Rule
 from optshare.tree import buffers, params
 
 if _TYPE_CHECKING:
     from optshare import schedules
     from optshare.idx import mnist, read_idx, write_idx
     from optshare.overview.summary import flops, nparams, summary
+    from optshare.rules import (
+        EMA,
+        L2,
+        SWA,
+        AdaptiveClip,
+        Centralisation,
+        ClipNorm,
+        ClipValue,
+        Lookahead,
+        Noise,
+        SignDecay,
+        WeightDecay,
+    )
     from optshare.saving import load_state_dict, state_dict
     from optshare.sizes import build, outdims, outputsize, weights
     from optshare.verification import gradcheck
@@ -171,6 +169,19 @@ __getattr__ = _lazy_exports(
         "verification": ("gradcheck",),
         "weight_files": ("load_weights", "save_weights"),
         "schedules": (),
+        "rules": (
+            "AdaptiveClip",
+            "Centralisation",
+            "ClipNorm",
+            "ClipValue",
+            "EMA",
+            "L2",
+            "Lookahead",
+            "Noise",
+            "SWA",
+            "SignDecay",
+            "WeightDecay",
+        ),
         "saving": ("load_state_dict", "state_dict"),
     },
 )

@@ -1,28 +1,43 @@
 """Update rules: each one's mathematics, written once."""
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
+from optshare.lazy import lazy_exports as _lazy_exports
 from optshare.rules.adabelief import AdaBelief
 from optshare.rules.adagrad import Adadelta, Adagrad
 from optshare.rules.adam import Adam, AdamW
 from optshare.rules.adamax import AdaMax
 from optshare.rules.array import ArrayRule, Site
-from optshare.rules.averages import EMA, SWA
 from optshare.rules.base import Rule
-from optshare.rules.centralisation import Centralisation
 from optshare.rules.chain import OptimizerChain
-from optshare.rules.clipping import AdaptiveClip, ClipNorm, ClipValue
 from optshare.rules.expression import maximum, minimum, sign, sqrt, where
 from optshare.rules.lion import Lion
-from optshare.rules.lookahead import Lookahead
 from optshare.rules.nadam import NAdam
-from optshare.rules.noise import Noise
 from optshare.rules.oadam import OAdam
 from optshare.rules.radam import RAdam
-from optshare.rules.regularisation import L2, SignDecay, WeightDecay
 from optshare.rules.rmsprop import RMSProp
 from optshare.rules.rprop import Rprop
 from optshare.rules.schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
 from optshare.rules.sgd import SGD
 from optshare.rules.yogi import Yogi
+
+if _TYPE_CHECKING:
+    from optshare.rules.averages import EMA, SWA
+    from optshare.rules.centralisation import Centralisation
+    from optshare.rules.clipping import AdaptiveClip, ClipNorm, ClipValue
+    from optshare.rules.lookahead import Lookahead
+    from optshare.rules.noise import Noise
+    from optshare.rules.regularisation import L2, SignDecay, WeightDecay
+
+__getattr__ = _lazy_exports(
+    __name__,
+    averages=("EMA", "SWA"),
+    centralisation=("Centralisation",),
+    clipping=("AdaptiveClip", "ClipNorm", "ClipValue"),
+    lookahead=("Lookahead",),
+    noise=("Noise",),
+    regularisation=("L2", "SignDecay", "WeightDecay"),
+)
 
 __all__ = [
     "EMA",

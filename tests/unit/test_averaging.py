@@ -275,3 +275,17 @@ def test_state_follows_parameters_to_another_engine():
     with opt.averaged():
         assert isinstance(p.value, torch.Tensor)
         np.testing.assert_array_equal(p.value.numpy(), wanted)
+
+
+@pytest.mark.parametrize("engine", ["torch", "jax", "tape"])
+def test_a_model_that_moves_while_swapped_in_gets_its_training_values_there(engine):
+    p = Parameter(START)
+    opt = Optimizer([p], EMA(0.5))
+    opt.update([GRADIENTS[0]])
+    opt.update([GRADIENTS[1]])
+    before = p.value.copy()
+    with opt.averaged():
+        optshare.to([p], engine)
+    np.testing.assert_array_equal(np.asarray(p.value), before)
+    assert optshare.namespace_of(p.value) is not None
+    opt.update([np.zeros(3)])
