@@ -7,7 +7,7 @@ import torch
 import optshare
 from optshare import Optimizer, Parameter
 from tests.unit.rules.cases import ARRAY_CASES, CASES, VARIANTS, made
-from tests.unit.rules.frameworks import OPTAX_RULES, TORCH_ARRAY_RULES, TORCH_RULES, beside
+from tests.unit.rules.frameworks import OPTAX_RULES, TORCH_RULES, beside
 
 STEPS = 25
 every_case = pytest.mark.parametrize("case", [each for each in CASES if each not in VARIANTS])
@@ -59,7 +59,7 @@ def test_every_rule_is_held_to_a_framework():
         if isinstance(getattr(optshare, name), type(optshare.Adam))
     }
     assert rules == {name for name, _ in (CASES | ARRAY_CASES).values()}
-    assert rules == {*TORCH_RULES, *OPTAX_RULES, *TORCH_ARRAY_RULES, "LARS", "LAMB"}
+    assert rules == {*TORCH_RULES, *OPTAX_RULES, *(name for name, _ in ARRAY_CASES.values())}
 
 
 OF_OTHERS = ("lr_in_buffer", "eps_in_root", "eps_hat", "eps_root", "amsgrad_corrected")
