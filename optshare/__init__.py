@@ -143,6 +143,14 @@ if _TYPE_CHECKING:
     from optshare.overview.summary import flops, nparams, summary
     from optshare.saving import load_state_dict, state_dict
     from optshare.sizes import build, outdims, outputsize, weights
+    from optshare.transforms import (
+        SAM,
+        Accumulate,
+        ClipGlobalNorm,
+        DynamicLossScale,
+        LossScale,
+        SkipNonFinite,
+    )
     from optshare.verification import gradcheck
     from optshare.weight_files import load_weights, save_weights
 
@@ -158,6 +166,14 @@ __getattr__ = _lazy_exports(
         "verification": ("gradcheck",),
         "weight_files": ("load_weights", "save_weights"),
         "schedules": (),
+        "transforms": (
+            "SAM",
+            "Accumulate",
+            "ClipGlobalNorm",
+            "DynamicLossScale",
+            "LossScale",
+            "SkipNonFinite",
+        ),
         "saving": ("load_state_dict", "state_dict"),
     },
 )
@@ -168,7 +184,9 @@ __all__ = [
     "LARS",
     "LSTM",
     "RNN",
+    "SAM",
     "SGD",
+    "Accumulate",
     "Activation",
     "AdaBelief",
     "AdaMax",
@@ -184,11 +202,13 @@ __all__ = [
     "Bilinear",
     "Buffer",
     "Chain",
+    "ClipGlobalNorm",
     "Conv",
     "ConvTranspose",
     "Dense",
     "DepthwiseConv",
     "Dropout",
+    "DynamicLossScale",
     "Embedding",
     "Flatten",
     "GlobalMaxPool",
@@ -200,6 +220,7 @@ __all__ = [
     "LayerNorm",
     "LearnedEncoding",
     "Lion",
+    "LossScale",
     "MaxPool",
     "Maxout",
     "MeanPool",
@@ -222,6 +243,7 @@ __all__ = [
     "Rule",
     "SinusoidalEncoding",
     "SkipConnection",
+    "SkipNonFinite",
     "TransformerBlock",
     "Yogi",
     "accuracy",

@@ -49,6 +49,16 @@ class Binding:
         """Where a parameter was found first."""
         return self._paths[key]
 
+    def key_at(self, path: str) -> Any:
+        """The parameter at a path.
+
+        Raises:
+            UnregisteredParameterError: there is none.
+        """
+        if path not in self._by_path:
+            raise UnregisteredParameterError(f"there is no parameter at {path!r}")
+        return self._by_path[path]
+
     def site(self, key: Any) -> Site:
         """Where a parameter stands."""
         return self._sites[key]

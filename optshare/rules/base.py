@@ -108,6 +108,7 @@ class Rule:
         "momentum_decay": (0.0, math.inf),
         "rho": (0.0, 1.0),
         "step_sizes": (0.0, math.inf),
+        "max_norm": (0.0, math.inf),
     }
 
     def __post_init__(self) -> None:
