@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Literal, NoReturn
 
-from optshare import checkpoint, overlay, registry
+from optshare import averaging, checkpoint, overlay, registry
 from optshare.backend import Backend
 from optshare.binding import Binding, Pairs
 from optshare.building import built
@@ -24,7 +25,7 @@ from optshare.rules.chain import OptimizerChain, divided
 from optshare.rules.transform import Transform
 from optshare.state import IdentityStore, ParameterState
 from optshare.updating import Plan, apply, jobs_of, moved, planned
-from optshare.writing import holding
+from optshare.writing import holding, restore
 
 NonFinite = Literal["raise", "skip", "propagate"]
 
@@ -78,6 +79,8 @@ class Optimizer:
         self._binding = Binding(model)
         self._store = IdentityStore((key, self._begun(rule, key)) for key in self._binding.keys)
         self._steps = 0
+        self._training: averaging.Kept | None = None
+        """The training values, while the parameters hold their evaluation values."""
         self._compiled: dict[str, Callable[..., Any]] = {}
         """What each compiling backend remembers of the functions given to `step`."""
 
@@ -124,6 +127,7 @@ class Optimizer:
             NonFiniteLossError, NonFiniteGradientError: see `nonfinite`.
             NonScalarLossError: the loss is not a scalar.
         """
+        self._require_training("updated")
         _refuse_inside_differentiation()
         self._binding.tree.follow()
         if fn is None:
@@ -208,6 +212,7 @@ class Optimizer:
         >>> w, b
         (Parameter(array([0.5])), Parameter(array([1.])))
         """
+        self._require_training("updated")
         _refuse_inside_differentiation()
         self._binding.tree.follow()
         if len(gradients) == 2:
@@ -336,6 +341,7 @@ class Optimizer:
         >>> optshare.Adam({"w": w}).state_dict()["parameters"]["w"]["rule"]
         'Adam'
         """
+        self._require_training("saved")
         return checkpoint.saved(self._binding, self._store, self._steps, self._pipeline)
 
     def load_state_dict(self, data: dict[str, Any], /) -> None:
@@ -351,9 +357,75 @@ class Optimizer:
         >>> other.state_for(w).lr
         0.5
         """
+        self._require_training("loaded")
         self._store, self._steps, self._pipeline.kept = checkpoint.restored(
             self._binding, self._store, data, self._pipeline
         )
+
+    # -- evaluation values -----------------------------------------------------------------
+
+    def swap_in(self) -> None:
+        """Give the parameters their evaluation values, until `swap_out`.
+
+        They are what an averaging rule keeps: the average of `EMA` and `SWA`, the slow
+        weights of `Lookahead`, x of the schedule-free rules. A parameter without an update
+        keeps its value.
+
+        Raises:
+            HyperparameterError: no rule here averages.
+            ParameterError: they are there already, or a function is being differentiated.
+
+        >>> import optshare
+        >>> w = optshare.Parameter([1.0])
+        >>> opt = optshare.Optimizer([w], optshare.EMA(0.5))
+        >>> opt.update([[-1.0]]); opt.update([[-1.0]])
+        >>> opt.swap_in(); w
+        Parameter(array([2.5]))
+        >>> opt.swap_out(); w
+        Parameter(array([3.]))
+        """
+        self._require_training("swapped in")
+        _refuse_inside_differentiation()
+        self._binding.tree.follow()
+        self._training = averaging.swapped_in(self._binding, self._store)
+
+    def swap_out(self) -> None:
+        """Give the parameters their training values again, bit for bit.
+
+        Raises:
+            ParameterError: they hold them already, or a function is being differentiated.
+        """
+        if self._training is None:
+            raise ParameterError("the parameters hold their training values; call swap_in() first")
+        _refuse_inside_differentiation()
+        for key, value in self._training:
+            restore(key, value)
+        self._training = None
+
+    @contextmanager
+    def averaged(self) -> Generator[None]:
+        """A `with` inside which the parameters hold their evaluation values (see `swap_in`).
+
+        >>> import optshare
+        >>> w = optshare.Parameter([1.0])
+        >>> opt = optshare.Optimizer([w], optshare.EMA(0.5))
+        >>> opt.update([[-1.0]]); opt.update([[-1.0]])
+        >>> with opt.averaged():
+        ...     print(w.value)
+        [2.5]
+        """
+        self.swap_in()
+        try:
+            yield
+        finally:
+            self.swap_out()
+
+    def _require_training(self, what: str) -> None:
+        if self._training is not None:
+            raise ParameterError(
+                f"the parameters hold their evaluation values, so this optimizer cannot be "
+                f"{what}; call swap_out() first, or leave `with opt.averaged()`"
+            )
 
     def __copy__(self) -> NoReturn:
         raise TypeError(

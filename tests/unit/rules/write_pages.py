@@ -56,7 +56,7 @@ def page(name):
     if presets_of(faces()[name].rule):
         parts += ["## In other frameworks", framework_table(name)]
     parts += ["## Source", blocks(told.get("Source", "").strip())] if "Source" in told else []
-    parts += ["## Example", f"```pycon\n>>> {example.strip()}\n```"] if example else []
+    parts += ["## Example", f"```text\n>>> {example.strip()}\n```"] if example else []
     parts += [f"Written by `{COMMAND}` from the docstring; see also [rules](../rules.md)."]
     return "\n\n".join(part for part in parts if part) + "\n"
 
