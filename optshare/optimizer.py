@@ -7,25 +7,26 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal, NoReturn
 
-from optshare import checkpoint, overlay, registry
+from optshare import checkpoint, overlay, registry, selectors
 from optshare.backend import Backend
-from optshare.binding import Binding, Pairs
+from optshare.binding import Pairs
 from optshare.building import built
 from optshare.differentiate import backend_for
 from optshare.errors import (
     DifferentiationError,
     HyperparameterError,
     NonFiniteLossError,
-    ParameterError,
 )
+from optshare.grouping import Groups
+from optshare.membership import Membership, refuse_inside_differentiation
 from optshare.rules.base import Rule
-from optshare.state import IdentityStore, ParameterState
+from optshare.state import ParameterState
 from optshare.updating import Plan, apply, planned
 
 NonFinite = Literal["raise", "propagate"]
 
 
-class Optimizer:
+class Optimizer(Membership):
     """A rule bound to the parameters of a model.
 
     Args:
@@ -33,6 +34,9 @@ class Optimizer:
             own model, or plain lists, tuples and dicts of arrays (Knet's
             `w = [W, b]`), which updates write into.
         rule: the unbound rule, such as `optshare.Adam(lr=1e-3)`.
+        groups: for some parameters hyperparameters that differ, or a rule of their own: a
+            dict, or a list of pairs. What it is for is a pattern of paths (`"*.bias"`), a
+            class of layers, a function `fn(path, parameter) -> bool`, or a part of the model.
         nonfinite: `"raise"` refuses a loss that is NaN or infinite before
             anything is updated; `"propagate"` lets it through.
 
@@ -42,6 +46,7 @@ class Optimizer:
 
     Raises:
         EmptyModelError: the model holds no parameters.
+        GroupError: a parameter is in two groups, or a group has none.
 
     >>> import optshare
     >>> w = optshare.Parameter([3., 4.])
@@ -52,17 +57,18 @@ class Optimizer:
     Parameter(array([0., 0.]))
     """
 
-    def __init__(self, model: Any, rule: Rule, /, *, nonfinite: NonFinite = "raise") -> None:
-        if not isinstance(rule, Rule):  # pyright: ignore[reportUnnecessaryIsInstance] # of a user
-            raise TypeError(
-                f"the rule must be an unbound one, such as optshare.Adam(lr=1e-3), not {rule!r}"
-            )
+    def __init__(
+        self,
+        model: Any,
+        rule: Rule,
+        /,
+        *,
+        groups: Groups | None = None,
+        nonfinite: NonFinite = "raise",
+    ) -> None:
         self.nonfinite = nonfinite
-        self._binding = Binding(model)
-        self._store = IdentityStore((key, ParameterState(rule)) for key in self._binding.keys)
         self._steps = 0
-        self._compiled: dict[str, Callable[..., Any]] = {}
-        """What each compiling backend remembers of the functions given to `step`."""
+        super().__init__(model, rule, groups)
 
     @property
     def steps(self) -> int:
@@ -102,7 +108,7 @@ class Optimizer:
             NonFiniteLossError: the loss is NaN or infinite (see `nonfinite`).
             NonScalarLossError: the loss is not a scalar.
         """
-        _refuse_inside_differentiation()
+        refuse_inside_differentiation()
         self._binding.tree.follow()
         if fn is None:
             return self._apply(self._planned(self._recorded()))
@@ -131,6 +137,7 @@ class Optimizer:
         tree = self._binding.tree
         if tree.slots:
             fn = partial(tree.called, tree.form, fn)
+            args = tree.constants(), *args
         keys = built([key for key in self._binding.keys if not key.frozen], fn, *args)
         loss, gradients = self._gradient(backend_for(keys, args))(fn, keys, *args)
         return loss, list(zip(keys, gradients, strict=True))
@@ -163,7 +170,7 @@ class Optimizer:
         >>> w, b
         (Parameter(array([0.5])), Parameter(array([1.])))
         """
-        _refuse_inside_differentiation()
+        refuse_inside_differentiation()
         self._binding.tree.follow()
         if len(gradients) == 2:
             pairs = self._binding.pairs_of(*gradients)
@@ -212,8 +219,12 @@ class Optimizer:
     def adjust(self, part: Any = None, /, **changes: Any) -> None:
         """Change hyperparameters, of a part of the model or of all; state is kept.
 
+        A part is also what a group may be for: a pattern of paths, a class of layers, a
+        predicate. Without one the change is for parameters that are added later, too.
+
         Raises:
             HyperparameterError: an unknown name, or a value out of range.
+            GroupError: a pattern, class or predicate matches nothing.
 
         >>> import optshare
         >>> w = optshare.Parameter([1.])
@@ -222,14 +233,19 @@ class Optimizer:
         0.5
         """
         states = self._states(part)
-        adjusted = {id(each.rule): each.rule.adjusted(**changes) for each in states}
+        later = self._groups if part is None else []
+        rules = {id(rule): rule for rule in (each.rule for each in (*states, *later))}
+        adjusted = {place: rule.adjusted(**changes) for place, rule in rules.items()}
         for each in states:
             each.rule = adjusted[id(each.rule)]
+        if part is None:
+            self._groups = [g._replace(rule=adjusted[id(g.rule)]) for g in self._groups]
 
     def reset(self, part: Any = None, /) -> None:
         """Forget moments and step counts, of a part or of all; hyperparameters stay.
 
-        Without a part the count of `steps` begins again as well, and schedules with it.
+        A part is what `adjust` takes. Without one the count of `steps` begins again
+        as well, and schedules with it.
 
         >>> import optshare
         >>> w = optshare.Parameter([1.0])
@@ -245,7 +261,7 @@ class Optimizer:
                 each.step = -1
 
     def _states(self, part: Any) -> list[ParameterState]:
-        keys = self._binding.keys if part is None else self._binding.keys_of(part)
+        keys = self._binding.keys if part is None else selectors.members(self._binding, part)
         return [self._store[key] for key in keys]
 
     def state_dict(self) -> dict[str, Any]:
@@ -283,13 +299,4 @@ class Optimizer:
         )
 
     def __repr__(self) -> str:
-        rules = dict.fromkeys(repr(state.rule) for _, state in self._store.items())
-        return f"Optimizer({len(self._binding.entries)} parameters, {', '.join(rules)})"
-
-
-def _refuse_inside_differentiation() -> None:
-    if not overlay.writable():
-        raise ParameterError(
-            "an optimizer cannot update while a function is being differentiated; "
-            "update after it has returned"
-        )
+        return f"Optimizer({self._told()})"

@@ -1,0 +1,122 @@
+"""Which parameters an optimizer holds, and by which rule each of them is updated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from optshare import grouping, overlay, rebinding, selectors
+from optshare.binding import Binding
+from optshare.errors import ParameterError
+from optshare.grouping import Group, Groups, Use, require_rule
+from optshare.rules.base import Rule
+from optshare.state import IdentityStore, ParameterState
+
+
+class Membership:
+    """The parameters of a model, each with its state; they may come and go."""
+
+    def __init__(self, model: Any, rule: Rule, groups: Groups | None) -> None:
+        require_rule(rule)
+        binding = Binding(model)
+        self._groups = grouping.listed(binding, rule, groups)
+        self._store = IdentityStore()
+        self._hold(binding, grouping.assigned(binding, self._groups))
+
+    def _hold(self, binding: Binding, groups: list[Group], new: Binding | None = None) -> None:
+        """Hold the parameters of a binding, new ones in these groups, the others as before."""
+        fresh = zip((new or binding).keys, groups, strict=False)
+        states = {id(key): ParameterState(group.rule, group.name) for key, group in fresh}
+        before = self._store
+        self._store = IdentityStore(
+            (key, before[key] if key in before else states[id(key)]) for key in binding.keys
+        )
+        self._binding = binding
+        self._compiled: dict[str, Callable[..., Any]] = {}
+        """What each compiling backend remembers of the functions given to `step`."""
+
+    @property
+    def groups(self) -> list[Use]:
+        """The rules in use, each with the paths of the parameters that it updates.
+
+        >>> import optshare
+        >>> model = {"w": optshare.Parameter([1.0]), "b": optshare.Parameter([1.0])}
+        >>> opt = optshare.SGD(model, groups={"b": dict(lr=0.5)})
+        >>> [(use.rule.lr, use.paths) for use in opt.groups]
+        [(0.001, ('w',)), (0.5, ('b',))]
+        """
+        entries = self._binding.entries
+        return grouping.uses((each.path, self._store[each.key].rule) for each in entries)
+
+    def add(self, part: Any, rule: Rule | None = None, /, **changes: Any) -> None:
+        """Hold the parameters of a part that the model has got; all else keeps its state.
+
+        Args:
+            part: what is in the model by now: a layer, a parameter, a pattern of paths.
+            rule: its rule; by default that of the group that it is in, or of the optimizer.
+            changes: hyperparameters of its own.
+
+        Paths are those of the model as it is now. What is held of the part already stays as
+        it is. Parameters in no added part are not held.
+
+        Raises:
+            UnregisteredParameterError: the part is not in the model.
+            ParameterError: all of it is held, or what is held is not in the model any more.
+            GroupError: a parameter is in two groups, or a pattern matches nothing.
+
+        >>> import optshare
+        >>> model = optshare.Chain(optshare.Dense(2, 3))
+        >>> opt = optshare.Adam(model, lr=0.1)
+        >>> model.layers.append(optshare.Dense(3, 1))
+        >>> opt.add(model[1], lr=0.5)
+        >>> [(use.rule.lr, use.paths) for use in opt.groups]
+        [(0.1, ('layers.0.weight', 'layers.0.bias')), (0.5, ('layers.1.weight', 'layers.1.bias'))]
+        """
+        refuse_inside_differentiation()
+        if rule is not None:
+            require_rule(rule)
+        binding, new = rebinding.with_part(self._binding, part)
+        taken = [state.group for _, state in self._store.items()]
+        taken += [each.name for each in self._groups]
+        self._hold(binding, grouping.of_part(new, self._groups, part, rule, changes, taken), new)
+
+    def remove(self, part: Any, /) -> None:
+        """Hold the parameters of a part no longer; their state is forgotten.
+
+        Updates leave them alone, and a gradient for one of them is refused, as for any
+        parameter that is not held. They may be in the model still, or not any more.
+
+        Args:
+            part: a layer, a parameter, a pattern of paths, as they were when they were held.
+
+        Raises:
+            UnregisteredParameterError: a part that is not held.
+            GroupError: a pattern, class or predicate matches nothing.
+            ParameterError: what is held otherwise is not in the model any more.
+
+        >>> import optshare
+        >>> model = optshare.Chain(optshare.Dense(2, 3), optshare.Dense(3, 1))
+        >>> opt = optshare.SGD(model)
+        >>> opt.remove(model[0])
+        >>> [use.paths for use in opt.groups]
+        [('layers.1.weight', 'layers.1.bias')]
+        """
+        refuse_inside_differentiation()
+        gone = selectors.members(self._binding, part)
+        self._hold(rebinding.without(self._binding, gone), [])
+
+    def _told(self) -> str:
+        """The parameters and their rules, as text."""
+        held, found = f"{len(self._binding.entries)} parameters", self.groups
+        if len(found) == 1:
+            return f"{held}, {found[0].rule!r}"
+        return held + "".join(f",\n  {use}" for use in found)
+
+
+def refuse_inside_differentiation() -> None:
+    """Raise where a function is being differentiated."""
+    if not overlay.writable():
+        raise ParameterError(
+            "an optimizer cannot update while a function is being differentiated; "
+            "update after it has returned"
+        )
