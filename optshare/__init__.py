@@ -18,14 +18,18 @@ from optshare.differentiate import gradient, record, value_and_gradient
 from optshare.dispatch import namespace_of, ops
 from optshare.errors import OptshareError
 from optshare.faces import (
+    LAMB,
+    LARS,
     SGD,
     AdaBelief,
     Adadelta,
+    Adafactor,
     Adagrad,
     Adam,
     AdaMax,
     AdamW,
     Lion,
+    Muon,
     NAdam,
     OAdam,
     RAdam,
@@ -139,6 +143,14 @@ if _TYPE_CHECKING:
     from optshare.overview.summary import flops, nparams, summary
     from optshare.saving import load_state_dict, state_dict
     from optshare.sizes import build, outdims, outputsize, weights
+    from optshare.transforms import (
+        SAM,
+        Accumulate,
+        ClipGlobalNorm,
+        DynamicLossScale,
+        LossScale,
+        SkipNonFinite,
+    )
     from optshare.verification import gradcheck
     from optshare.weight_files import load_weights, save_weights
 
@@ -154,19 +166,32 @@ __getattr__ = _lazy_exports(
         "verification": ("gradcheck",),
         "weight_files": ("load_weights", "save_weights"),
         "schedules": (),
+        "transforms": (
+            "SAM",
+            "Accumulate",
+            "ClipGlobalNorm",
+            "DynamicLossScale",
+            "LossScale",
+            "SkipNonFinite",
+        ),
         "saving": ("load_state_dict", "state_dict"),
     },
 )
 
 __all__ = [
     "GRU",
+    "LAMB",
+    "LARS",
     "LSTM",
     "RNN",
+    "SAM",
     "SGD",
+    "Accumulate",
     "Activation",
     "AdaBelief",
     "AdaMax",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",
@@ -177,11 +202,13 @@ __all__ = [
     "Bilinear",
     "Buffer",
     "Chain",
+    "ClipGlobalNorm",
     "Conv",
     "ConvTranspose",
     "Dense",
     "DepthwiseConv",
     "Dropout",
+    "DynamicLossScale",
     "Embedding",
     "Flatten",
     "GlobalMaxPool",
@@ -193,11 +220,13 @@ __all__ = [
     "LayerNorm",
     "LearnedEncoding",
     "Lion",
+    "LossScale",
     "MaxPool",
     "Maxout",
     "MeanPool",
     "Model",
     "MultiHeadAttention",
+    "Muon",
     "NAdam",
     "OAdam",
     "Optimizer",
@@ -214,6 +243,7 @@ __all__ = [
     "Rule",
     "SinusoidalEncoding",
     "SkipConnection",
+    "SkipNonFinite",
     "TransformerBlock",
     "Yogi",
     "accuracy",

@@ -9,7 +9,9 @@ from optshare.binding import Binding
 from optshare.errors import GroupError, HyperparameterError
 from optshare.narrowing import is_dict, is_sequence
 from optshare.rules.base import Rule
+from optshare.rules.chain import divided
 from optshare.selectors import Selector, members, named
+from optshare.state import ParameterState
 
 Groups = Mapping[Any, Any] | Iterable[tuple[Any, Any]]
 """For each selector a rule, or the hyperparameters that differ."""
@@ -46,6 +48,17 @@ def require_rule(rule: Any) -> None:
         )
 
 
+def require_own(rule: Any) -> None:
+    """Raise `TypeError` for what cannot be the rule of some of the parameters."""
+    require_rule(rule)
+    first, _ = divided(rule)
+    if first:
+        raise TypeError(
+            f"{first[0].kind} acts on all gradients; give it to the optimizer: "
+            f"Optimizer(model, rule, transforms=[...], groups=...)"
+        )
+
+
 def listed(binding: Binding, rule: Rule, groups: Groups | None) -> list[Group]:
     """The groups that a user gives, checked, each with its rule; the first has the rest.
 
@@ -77,6 +90,7 @@ def _pairs(groups: Any) -> list[tuple[Any, Any]]:
 
 def _rule_of(name: str, given: Any, rule: Rule) -> Rule:
     if isinstance(given, Rule):
+        require_own(given)
         return given
     if not is_dict(given):
         raise TypeError(
@@ -122,6 +136,27 @@ def assigned(binding: Binding, groups: list[Group], *, strict: bool = True) -> l
                     f"let one of them leave it out"
                 )
     return [found.get(id(key), groups[0]) for key in binding.keys]
+
+
+def begun(binding: Binding, groups: list[Group]) -> dict[int, ParameterState]:
+    """The state of each parameter before its first update, by the key's id.
+
+    Args:
+        binding: the parameters.
+        groups: the group of each. Where two have one rule, it is the same object.
+
+    Raises:
+        HyperparameterError: a rule cannot update a parameter.
+    """
+    made: dict[int, list[Rule]] = {}
+    states: dict[int, ParameterState] = {}
+    for key, group in zip(binding.keys, groups, strict=True):
+        own = group.rule.for_parameter(binding.site(key), key.shape)
+        known = made.setdefault(id(group.rule), [])
+        if own not in known:
+            known.append(own)
+        states[id(key)] = ParameterState(known[known.index(own)], group.name)
+    return states
 
 
 def of_part(

@@ -8,16 +8,15 @@ from typing import Any
 from optshare import grouping, overlay, rebinding, selectors
 from optshare.binding import Binding
 from optshare.errors import ParameterError
-from optshare.grouping import Group, Groups, Use, require_rule
+from optshare.grouping import Group, Groups, Use
 from optshare.rules.base import Rule
-from optshare.state import IdentityStore, ParameterState
+from optshare.state import IdentityStore
 
 
 class Membership:
     """The parameters of a model, each with its state; they may come and go."""
 
     def __init__(self, model: Any, rule: Rule, groups: Groups | None) -> None:
-        require_rule(rule)
         binding = Binding(model)
         self._groups = grouping.listed(binding, rule, groups)
         self._store = IdentityStore()
@@ -25,11 +24,9 @@ class Membership:
 
     def _hold(self, binding: Binding, groups: list[Group], new: Binding | None = None) -> None:
         """Hold the parameters of a binding, new ones in these groups, the others as before."""
-        fresh = zip((new or binding).keys, groups, strict=False)
-        states = {id(key): ParameterState(group.rule, group.name) for key, group in fresh}
-        before = self._store
+        before, begun = self._store, grouping.begun(new or binding, groups)
         self._store = IdentityStore(
-            (key, before[key] if key in before else states[id(key)]) for key in binding.keys
+            (key, before[key] if key in before else begun[id(key)]) for key in binding.keys
         )
         self._binding = binding
         self._compiled: dict[str, Callable[..., Any]] = {}
@@ -74,7 +71,7 @@ class Membership:
         """
         refuse_inside_differentiation()
         if rule is not None:
-            require_rule(rule)
+            grouping.require_own(rule)
         binding, new = rebinding.with_part(self._binding, part)
         taken = [state.group for _, state in self._store.items()]
         taken += [each.name for each in self._groups]
@@ -103,7 +100,8 @@ class Membership:
         """
         refuse_inside_differentiation()
         gone = selectors.members(self._binding, part)
-        self._hold(rebinding.without(self._binding, gone), [])
+        binding = rebinding.without(self._binding, gone)
+        self._hold(binding, [], binding.only([]))
 
     def _told(self) -> str:
         """The parameters and their rules, as text."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal, NoReturn
 
 from optshare import checkpoint, overlay, registry, selectors
 from optshare.backend import Backend
-from optshare.binding import Pairs
+from optshare.binding import Binding, Pairs
 from optshare.building import built
 from optshare.differentiate import backend_for
 from optshare.errors import (
@@ -17,13 +17,17 @@ from optshare.errors import (
     HyperparameterError,
     NonFiniteLossError,
 )
-from optshare.grouping import Groups
+from optshare.grouping import Group, Groups, require_rule
 from optshare.membership import Membership, refuse_inside_differentiation
+from optshare.pipeline import Pipeline
 from optshare.rules.base import Rule
+from optshare.rules.chain import OptimizerChain, divided
+from optshare.rules.transform import Transform
 from optshare.state import ParameterState
-from optshare.updating import Plan, apply, planned
+from optshare.updating import Plan, apply, jobs_of, moved, planned
+from optshare.writing import holding
 
-NonFinite = Literal["raise", "propagate"]
+NonFinite = Literal["raise", "skip", "propagate"]
 
 
 class Optimizer(Membership):
@@ -37,8 +41,10 @@ class Optimizer(Membership):
         groups: for some parameters hyperparameters that differ, or a rule of their own: a
             dict, or a list of pairs. What it is for is a pattern of paths (`"*.bias"`), a
             class of layers, a function `fn(path, parameter) -> bool`, or a part of the model.
-        nonfinite: `"raise"` refuses a loss that is NaN or infinite before
-            anything is updated; `"propagate"` lets it through.
+        transforms: what acts on all gradients before the rule; an `OptimizerChain` may
+            begin with them as well.
+        nonfinite: `"raise"` refuses a loss or a gradient that is NaN or infinite before
+            anything is updated; `"skip"` leaves such a step out; `"propagate"` lets it through.
 
     State is kept by the identity of each parameter: moments, the step count,
     and the hyperparameters. A parameter without a gradient is skipped; its step
@@ -47,6 +53,7 @@ class Optimizer(Membership):
     Raises:
         EmptyModelError: the model holds no parameters.
         GroupError: a parameter is in two groups, or a group has none.
+        HyperparameterError: the rule cannot update one of them.
 
     >>> import optshare
     >>> w = optshare.Parameter([3., 4.])
@@ -64,11 +71,19 @@ class Optimizer(Membership):
         /,
         *,
         groups: Groups | None = None,
+        transforms: Sequence[Transform] = (),
         nonfinite: NonFinite = "raise",
     ) -> None:
+        require_rule(rule)
         self.nonfinite = nonfinite
+        first, rule = divided(OptimizerChain(*transforms, rule) if transforms else rule)
+        self._pipeline = Pipeline(first)
         self._steps = 0
         super().__init__(model, rule, groups)
+
+    def _hold(self, binding: Binding, groups: list[Group], new: Binding | None = None) -> None:
+        super()._hold(binding, groups, new)
+        self._pipeline.hold(binding)
 
     @property
     def steps(self) -> int:
@@ -87,13 +102,15 @@ class Optimizer(Membership):
 
     @property
     def nonfinite(self) -> NonFinite:
-        """What to do about a loss that is NaN or infinite: `"raise"` or `"propagate"`."""
+        """What to do about numbers that are not finite: `"raise"`, `"skip"` or `"propagate"`."""
         return self._nonfinite
 
     @nonfinite.setter
     def nonfinite(self, policy: NonFinite) -> None:
-        if policy not in ("raise", "propagate"):
-            raise HyperparameterError(f"nonfinite must be 'raise' or 'propagate', not {policy!r}")
+        if policy not in ("raise", "skip", "propagate"):
+            raise HyperparameterError(
+                f"nonfinite must be 'raise', 'skip' or 'propagate', not {policy!r}"
+            )
         self._nonfinite: NonFinite = policy
 
     # -- updating --------------------------------------------------------------------------
@@ -105,30 +122,53 @@ class Optimizer(Membership):
         pass has filled. Over a plain tree it calls `fn(tree, *args)`.
 
         Raises:
-            NonFiniteLossError: the loss is NaN or infinite (see `nonfinite`).
+            NonFiniteLossError, NonFiniteGradientError: see `nonfinite`.
             NonScalarLossError: the loss is not a scalar.
         """
         refuse_inside_differentiation()
         self._binding.tree.follow()
         if fn is None:
+            self._pipeline.require_no_function()
             return self._apply(self._planned(self._recorded()))
         if not callable(fn):
             raise TypeError(
                 f"step takes a function and its arguments; got {type(fn).__name__} first"
             )
         with overlay.aside():
-            loss, pairs = self._differentiated(fn, args)
-            self._require_finite(loss)
-            plan = self._planned(pairs)
+            loss, pairs = self._scaled(fn, args)
+            if not self._is_good(loss):
+                return loss
+            plan = self._planned(self._taken_again(pairs, fn, args))
         self._apply(plan)
         return loss
 
     def _planned(self, pairs: Pairs, *, whole: bool = True) -> Plan:
-        return planned(self._binding, self._store, pairs, self._steps, whole=whole)
+        store, pipeline, policy = self._store, self._pipeline, self._nonfinite
+        return planned(
+            self._binding, store, pairs, self._steps, pipeline=pipeline, policy=policy, whole=whole
+        )
 
     def _apply(self, plan: Plan) -> None:
         apply(plan)
-        self._steps = plan.steps
+        self._steps, self._pipeline.kept = plan.steps, plan.kept
+
+    def _scaled(self, fn: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, Pairs]:
+        """The loss, and the pairs (parameter, gradient), scaled if the loss was."""
+        scale = self.loss_scale
+        if scale == 1.0:
+            return self._differentiated(fn, args)
+        loss, pairs = self._differentiated(partial(_times_last, fn), (*args, scale))
+        return loss / scale, pairs
+
+    def _taken_again(self, pairs: Pairs, fn: Callable[..., Any], args: tuple[Any, ...]) -> Pairs:
+        """The pairs, with gradients where the transforms want them."""
+        for transform in self._pipeline.at(self._steps):
+            given = [job.given() for job in jobs_of(self._binding, pairs)]
+            offsets = transform.offsets(given)
+            if offsets is not None:
+                with holding([moved(*each) for each in zip(given, offsets, strict=True)]):
+                    _, pairs = self._scaled(fn, args)
+        return pairs
 
     def _differentiated(
         self, fn: Callable[..., Any], args: tuple[Any, ...]
@@ -181,7 +221,11 @@ class Optimizer(Membership):
                 f"update takes gradients, or a parameter and its gradient, "
                 f"not {len(gradients)} arguments"
             )
-        self._apply(self._planned(pairs, whole=len(gradients) == 1))
+        whole = len(gradients) == 1
+        self._pipeline.require_no_function()
+        if not whole:
+            self._pipeline.require_none(len(pairs) == len(self._binding.keys))
+        self._apply(self._planned(pairs, whole=whole))
 
     def zero_grad(self) -> None:
         """Forget the `.grad` that backward passes accumulated."""
@@ -197,12 +241,38 @@ class Optimizer(Membership):
             )
         return pairs
 
-    def _require_finite(self, loss: Any) -> None:
-        if self._nonfinite == "raise" and not math.isfinite(loss):
-            raise NonFiniteLossError(
-                f"the loss is {float(loss)} at step {self.steps + 1}; nothing was updated "
-                f"(nonfinite='propagate' lets it through)"
-            )
+    def _is_good(self, loss: Any) -> bool:
+        """Whether to go on with a loss."""
+        if self._nonfinite == "propagate" or self._pipeline.guards or math.isfinite(loss):
+            return True
+        if self._nonfinite == "skip":
+            return False
+        raise NonFiniteLossError(
+            f"the loss is {float(loss)} at step {self.steps + 1}; nothing was updated "
+            f"(nonfinite='skip' leaves such steps out, 'propagate' lets them through)"
+        )
+
+    @property
+    def transforms(self) -> tuple[Transform, ...]:
+        """What acts on all gradients before the rule."""
+        return self._pipeline.transforms
+
+    @property
+    def loss_scale(self) -> float:
+        """What `step` multiplies the loss by before it differentiates; 1.0 without a transform."""
+        return self._pipeline.loss_scale(self._steps)
+
+    def scaled(self, loss: Any) -> Any:
+        """A loss times `loss_scale`, for gradients that are taken outside `step`.
+
+        >>> import optshare
+        >>> w = optshare.Parameter([1.0])
+        >>> transform = optshare.transforms.LossScale(scale=8.0)
+        >>> opt = optshare.Optimizer([w], optshare.SGD(lr=0.5), transforms=[transform])
+        >>> opt.update(optshare.gradient(lambda: opt.scaled((w * w).sum()), wrt=[w])); w
+        Parameter(array([0.]))
+        """
+        return loss * self.loss_scale
 
     # -- hyperparameters and state ---------------------------------------------------------
 
@@ -257,6 +327,7 @@ class Optimizer(Membership):
             each.reset()
         if part is None:
             self._steps = 0
+            self._pipeline.reset()
             for each in self._states(None):
                 each.step = -1
 
@@ -276,7 +347,7 @@ class Optimizer(Membership):
         >>> optshare.Adam({"w": w}).state_dict()["parameters"]["w"]["rule"]
         'Adam'
         """
-        return checkpoint.saved(self._binding, self._store, self._steps)
+        return checkpoint.saved(self._binding, self._store, self._steps, self._pipeline)
 
     def load_state_dict(self, data: dict[str, Any], /) -> None:
         """Go on from what `state_dict` gave; schedules stay those of this optimizer.
@@ -291,7 +362,9 @@ class Optimizer(Membership):
         >>> other.state_for(w).lr
         0.5
         """
-        self._store, self._steps = checkpoint.restored(self._binding, self._store, data)
+        self._store, self._steps, self._pipeline.kept = checkpoint.restored(
+            self._binding, self._store, data, self._pipeline
+        )
 
     def __copy__(self) -> NoReturn:
         raise TypeError(
@@ -300,3 +373,8 @@ class Optimizer(Membership):
 
     def __repr__(self) -> str:
         return f"Optimizer({self._told()})"
+
+
+def _times_last(fn: Callable[..., Any], *args: Any) -> Any:
+    """A function's value times its last argument, which it does not get."""
+    return fn(*args[:-1]) * args[-1]

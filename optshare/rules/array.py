@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
+from optshare.orientation import Site
 from optshare.rules.base import Arrays, Rule
-
-
-class Site(NamedTuple):
-    """Where a parameter stands."""
-
-    place: int = 0
-    """Its index among the parameters."""
-    path: str = ""
-    fans: tuple[tuple[int, ...], tuple[int, ...]] | None = None
-    """Of a matrix-like weight, the axes of its inputs and those of its outputs."""
 
 
 class ArrayRule(Rule):
@@ -35,13 +26,13 @@ class ArrayRule(Rule):
     Parameter(array([0.94, 1.92]))
     """
 
-    def initial_state(self, ops: Any, value: Any, site: Any) -> Arrays:
+    def initial_state(self, ops: Any, value: Any, site: Site) -> Arrays:
         """The state before the first step: arrays of any shape, and the numbers.
 
         Args:
             ops: the array functions of the memory that the parameter is in.
             value: the parameter's array, in the dtype of the state.
-            site: a `Site`, where the parameter stands.
+            site: where the parameter stands.
         """
         return {}
 
@@ -67,6 +58,11 @@ class ArrayRule(Rule):
         raise NotImplementedError
 
 
+def counted(ops: Any, t: Any, like: Any) -> Any:
+    """The step count as a number, or, where it is traced, in the dtype of another array."""
+    return ops.astype(t, like.dtype) if hasattr(t, "dtype") else t
+
+
 def correction(ops: Any, beta: Any, t: Any) -> Any:
     """`1 - beta**t`; exact in single precision too, where t is an array.
 
@@ -74,6 +70,26 @@ def correction(ops: Any, beta: Any, t: Any) -> Any:
     >>> correction(np, 0.5, 2), float(correction(np, 0.5, np.asarray(2.0)))
     (0.75, 0.75)
     """
-    if isinstance(t, int | float) and isinstance(beta, int | float):
+    if not hasattr(t, "dtype") or (isinstance(beta, int | float) and not beta):
         return 1 - beta**t
     return -ops.expm1(t * (math.log(beta) if isinstance(beta, int | float) else ops.log(beta)))
+
+
+def norm(ops: Any, x: Any) -> Any:
+    """The root of the sum of squares of all elements, an array of no dimensions."""
+    return ops.sqrt(ops.sum(x * x))
+
+
+def rms(ops: Any, x: Any) -> Any:
+    """The root of the mean square of all elements; there must be some."""
+    return ops.sqrt(ops.mean(x * x))
+
+
+def at_least(ops: Any, x: Any, least: float) -> Any:
+    """x, or a number where that is larger.
+
+    >>> import numpy as np
+    >>> at_least(np, np.array([1.0, 3.0]), 2.0)
+    array([2., 3.])
+    """
+    return ops.maximum(x, ops.full_like(x, least))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Self, dataclass_transform
@@ -12,6 +12,7 @@ import numpy as np
 
 from optshare.errors import HyperparameterError, choices
 from optshare.narrowing import is_sequence
+from optshare.orientation import Site
 
 Arrays = dict[str, Any]
 Number = Any
@@ -81,6 +82,18 @@ class Rule:
         """
         raise NotImplementedError
 
+    def for_parameter(self, site: Site, shape: Sequence[int | None]) -> Rule:
+        """The rule for one parameter of a model, asked once when an optimizer binds.
+
+        Args:
+            site: where the parameter stands.
+            shape: of the parameter, with `None` for a size that is not known yet.
+
+        Raises:
+            HyperparameterError: the rule cannot update such a parameter.
+        """
+        return self
+
     _LIMITS: ClassVar[dict[str, tuple[float, float]]] = {
         "lr": (0.0, math.inf),
         "eps": (0.0, math.inf),
@@ -95,6 +108,7 @@ class Rule:
         "momentum_decay": (0.0, math.inf),
         "rho": (0.0, 1.0),
         "step_sizes": (0.0, math.inf),
+        "max_norm": (0.0, math.inf),
     }
 
     def __post_init__(self) -> None:
@@ -104,7 +118,8 @@ class Rule:
 
     def _require_kind(self, name: str, value: Any, default: Any) -> None:
         if is_sequence(default):
-            fits = is_sequence(value) and len(value) == len(default) and all(map(_is_set, value))
+            fits = is_sequence(value) and len(value) == len(default)
+            fits = fits and all(map(_is_given, value, default))
             wanted = f"{len(default)} numbers"
         elif isinstance(default, bool | str):
             fits, wanted = isinstance(value, type(default)), f"a {type(default).__name__}"
@@ -185,6 +200,11 @@ def _is_real(value: Any) -> bool:
 def _is_set(value: Any) -> bool:
     """Whether a hyperparameter may be this: a number or a schedule."""
     return _is_real(value) or (callable(value) and not isinstance(value, type))
+
+
+def _is_given(value: Any, default: Any) -> bool:
+    """Whether one of several numbers may be this; `None` where it is by default."""
+    return _is_set(value) or (value is None and default is None)
 
 
 def _as_number(value: Any) -> float | None:

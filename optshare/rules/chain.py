@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Self
 
 from optshare.errors import HyperparameterError, choices
+from optshare.orientation import Site
 from optshare.rules.array import ArrayRule
 from optshare.rules.base import Arrays, Rule, by_last_part
+from optshare.rules.transform import Transform
 
 
 class OptimizerChain(Rule):
@@ -16,6 +20,7 @@ class OptimizerChain(Rule):
         value -= the last step
 
     Without a rule it is plain descent: `value -= gradient`. A chain in a chain is one chain.
+    Transforms, which act on all gradients at once, stand first.
 
     Args:
         pieces: rules, in the order in which a gradient goes through them.
@@ -25,6 +30,7 @@ class OptimizerChain(Rule):
 
     Raises:
         TypeError: a piece that is no rule.
+        HyperparameterError: a transform stands after a rule.
 
     >>> import numpy as np, optshare
     >>> w = optshare.Parameter([1.0, 2.0])
@@ -47,6 +53,7 @@ class OptimizerChain(Rule):
                     f"not {each!r}"
                 )
             flat += each.pieces if isinstance(each, OptimizerChain) else [each]
+        _require_transforms_first(flat)
         object.__setattr__(self, "pieces", tuple(flat))
 
     def __repr__(self) -> str:
@@ -83,6 +90,12 @@ class OptimizerChain(Rule):
             own, gradient = piece.step(value, gradient, part(state, at), t)
             new.update({f"{at}.{name}": each for name, each in own.items()})
         return new, gradient
+
+    def for_parameter(self, site: Site, shape: Sequence[int | None]) -> Rule:
+        """The chain of what each piece is for a parameter."""
+        own = [each.for_parameter(site, shape) for each in self.pieces]
+        same = all(one is other for one, other in zip(own, self.pieces, strict=True))
+        return self if same else type(self)(*own)
 
     # -- hyperparameters -------------------------------------------------------------------
 
@@ -131,6 +144,32 @@ class OptimizerChain(Rule):
         raise HyperparameterError(
             f"{self.kind} has no hyperparameter {name!r}; choices: {choices(known, name)}"
         )
+
+
+def _require_transforms_first(pieces: list[Rule]) -> None:
+    for before, each in pairwise(pieces):
+        if isinstance(each, Transform) and not isinstance(before, Transform):
+            raise HyperparameterError(
+                f"{each.kind} acts on all gradients at once, before every rule; "
+                f"put it before {before.kind} in the OptimizerChain"
+            )
+
+
+def divided(rule: Rule) -> tuple[tuple[Transform, ...], Rule]:
+    """The transforms that a chain begins with, and the rule that is left.
+
+    >>> import optshare
+    >>> from optshare.transforms import ClipGlobalNorm
+    >>> divided(OptimizerChain(ClipGlobalNorm(), optshare.SGD()))[1]
+    OptimizerChain(SGD(lr=0.001, momentum=0.0, weight_decay=0.0, nesterov=False, dampening=0.0,
+        lr_in_buffer=False))
+    """
+    if isinstance(rule, Transform):
+        return (rule,), OptimizerChain()
+    if not isinstance(rule, OptimizerChain):
+        return (), rule
+    first = tuple(each for each in rule.pieces if isinstance(each, Transform))
+    return first, OptimizerChain(*rule.pieces[len(first) :]) if first else rule
 
 
 def part(state: Arrays, at: int) -> Arrays:

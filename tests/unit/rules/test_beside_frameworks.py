@@ -6,8 +6,8 @@ import torch
 
 import optshare
 from optshare import Optimizer, Parameter
-from tests.unit.rules.cases import CASES, VARIANTS, made
-from tests.unit.rules.frameworks import OPTAX_RULES, TORCH_RULES, beside
+from tests.unit.rules.cases import ARRAY_CASES, CASES, VARIANTS, made
+from tests.unit.rules.frameworks import OPTAX_RULES, TORCH_ARRAY_RULES, TORCH_RULES, beside
 
 STEPS = 25
 every_case = pytest.mark.parametrize("case", [each for each in CASES if each not in VARIANTS])
@@ -58,7 +58,8 @@ def test_every_rule_is_held_to_a_framework():
         for name in optshare.__all__
         if isinstance(getattr(optshare, name), type(optshare.Adam))
     }
-    assert rules == {*TORCH_RULES, *OPTAX_RULES} == {name for name, _ in CASES.values()}
+    assert rules == {name for name, _ in (CASES | ARRAY_CASES).values()}
+    assert rules == {*TORCH_RULES, *OPTAX_RULES, *TORCH_ARRAY_RULES, "LARS", "LAMB"}
 
 
 OF_OTHERS = ("lr_in_buffer", "eps_in_root", "eps_hat", "eps_root", "amsgrad_corrected")
