@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from optshare.errors import EmptyModelError, ParameterError, UnregisteredParameterError
-from optshare.foreign import foreign
+from optshare.foreign import foreign, is_native
 from optshare.gradients import Gradients, added
 from optshare.narrowing import is_container, is_sequence
 from optshare.orientation import Site
+from optshare.parameter import is_array
 from optshare.plain import PlainTree
 from optshare.sites import sites
 from optshare.slots import Slot
@@ -143,7 +144,7 @@ class Binding:
         ]
 
     def _is_parallel(self, gradients: Any) -> bool:
-        nested = any(is_container(each) for each in gradients)
+        nested = any(is_container(each) or _is_module(each) for each in gradients)
         return len(gradients) == len(self.entries) and not nested
 
     def _along_paths(self, gradients: Any) -> Pairs:
@@ -194,6 +195,11 @@ def _all_of(model: Any) -> Pairs:
             f"(a generator as list(...))"
         )
     return pairs
+
+
+def _is_module(thing: Any) -> bool:
+    """Whether it is a framework's own model of several arrays."""
+    return not is_array(thing) and is_native(thing)
 
 
 def known_as(key: Any) -> Any:
