@@ -82,6 +82,8 @@ OAdam = Face(rules.OAdam)
 RAdam = Face(rules.RAdam)
 RMSProp = Face(rules.RMSProp)
 Rprop = Face(rules.Rprop)
+ScheduleFreeAdamW = Face(rules.ScheduleFreeAdamW)
+ScheduleFreeSGD = Face(rules.ScheduleFreeSGD)
 Yogi = Face(rules.Yogi)
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from optshare import grouping, overlay, rebinding, selectors
 from optshare.binding import Binding
 from optshare.errors import ParameterError
 from optshare.grouping import Group, Groups, Use
 from optshare.rules.base import Rule
-from optshare.state import IdentityStore
+from optshare.state import IdentityStore, ParameterState
 
 
 class Membership:
@@ -33,6 +33,11 @@ class Membership:
         """What each compiling backend remembers of the functions given to `step`."""
 
     @property
+    def tree(self) -> Any:
+        """The model; of a plain tree of arrays, the current one."""
+        return self._binding.tree.model
+
+    @property
     def groups(self) -> list[Use]:
         """The rules in use, each with the paths of the parameters that it updates.
 
@@ -44,6 +49,45 @@ class Membership:
         """
         entries = self._binding.entries
         return grouping.uses((each.path, self._store[each.key].rule) for each in entries)
+
+    def state_for(self, parameter: Any) -> ParameterState:
+        """What is kept for a parameter: `.lr` and its kin, `.t`, `.arrays`.
+
+        >>> import optshare
+        >>> w = optshare.Parameter([1.])
+        >>> optshare.Adam([w], lr=0.5).state_for(w).lr
+        0.5
+        """
+        return self._store[self._binding.key(parameter)]
+
+    def adjust(self, part: Any = None, /, **changes: Any) -> None:
+        """Change hyperparameters, of a part of the model or of all; state is kept.
+
+        A part is also what a group may be for: a pattern of paths, a class of layers, a
+        predicate. Without one the change is for parameters that are added later, too.
+
+        Raises:
+            HyperparameterError: an unknown name, or a value out of range.
+            GroupError: a pattern, class or predicate matches nothing.
+
+        >>> import optshare
+        >>> w = optshare.Parameter([1.])
+        >>> opt = optshare.Adam([w]); opt.adjust(lr=0.5)
+        >>> opt.state_for(w).lr
+        0.5
+        """
+        states = self._states(part)
+        later = self._groups if part is None else []
+        rules = {id(rule): rule for rule in (each.rule for each in (*states, *later))}
+        adjusted = {place: rule.adjusted(**changes) for place, rule in rules.items()}
+        for each in states:
+            each.rule = adjusted[id(each.rule)]
+        if part is None:
+            self._groups = [g._replace(rule=adjusted[id(g.rule)]) for g in self._groups]
+
+    def _states(self, part: Any) -> list[ParameterState]:
+        keys = self._binding.keys if part is None else selectors.members(self._binding, part)
+        return [self._store[key] for key in keys]
 
     def add(self, part: Any, rule: Rule | None = None, /, **changes: Any) -> None:
         """Hold the parameters of a part that the model has got; all else keeps its state.
@@ -103,12 +147,17 @@ class Membership:
         binding = rebinding.without(self._binding, gone)
         self._hold(binding, [], binding.only([]))
 
-    def _told(self) -> str:
-        """The parameters and their rules, as text."""
+    def __copy__(self) -> NoReturn:
+        raise TypeError(
+            "a shallow copy would share its state; copy.deepcopy((model, opt)) copies both"
+        )
+
+    def __repr__(self) -> str:
         held, found = f"{len(self._binding.entries)} parameters", self.groups
         if len(found) == 1:
-            return f"{held}, {found[0].rule!r}"
-        return held + "".join(f",\n  {use}" for use in found)
+            return f"Optimizer({held}, {found[0].rule!r})"
+        lines = ",\n  ".join([held, *map(str, found)])
+        return f"Optimizer({lines})"
 
 
 def refuse_inside_differentiation() -> None:

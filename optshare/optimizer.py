@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from functools import partial
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
-from optshare import checkpoint, overlay, registry, selectors
+from optshare import averaging, checkpoint, overlay, registry
 from optshare.backend import Backend
 from optshare.binding import Binding, Pairs
 from optshare.building import built
@@ -16,6 +17,7 @@ from optshare.errors import (
     DifferentiationError,
     HyperparameterError,
     NonFiniteLossError,
+    ParameterError,
 )
 from optshare.grouping import Group, Groups, require_rule
 from optshare.membership import Membership, refuse_inside_differentiation
@@ -23,9 +25,8 @@ from optshare.pipeline import Pipeline
 from optshare.rules.base import Rule
 from optshare.rules.chain import OptimizerChain, divided
 from optshare.rules.transform import Transform
-from optshare.state import ParameterState
 from optshare.updating import Plan, apply, jobs_of, moved, planned
-from optshare.writing import holding
+from optshare.writing import holding, restore
 
 NonFinite = Literal["raise", "skip", "propagate"]
 
@@ -38,9 +39,8 @@ class Optimizer(Membership):
             own model, or plain lists, tuples and dicts of arrays (Knet's
             `w = [W, b]`), which updates write into.
         rule: the unbound rule, such as `optshare.Adam(lr=1e-3)`.
-        groups: for some parameters hyperparameters that differ, or a rule of their own: a
-            dict, or a list of pairs. What it is for is a pattern of paths (`"*.bias"`), a
-            class of layers, a function `fn(path, parameter) -> bool`, or a part of the model.
+        groups: for some parameters other hyperparameters (a dict), or a rule: by a pattern of
+            paths (`"*.bias"`), a class of layers, a predicate, or a part of the model.
         transforms: what acts on all gradients before the rule; an `OptimizerChain` may
             begin with them as well.
         nonfinite: `"raise"` refuses a loss or a gradient that is NaN or infinite before
@@ -79,9 +79,12 @@ class Optimizer(Membership):
         first, rule = divided(OptimizerChain(*transforms, rule) if transforms else rule)
         self._pipeline = Pipeline(first)
         self._steps = 0
+        self._training: averaging.Kept | None = None
+        """The training values, while the parameters hold their evaluation values."""
         super().__init__(model, rule, groups)
 
     def _hold(self, binding: Binding, groups: list[Group], new: Binding | None = None) -> None:
+        self._require_training("given other parameters")
         super()._hold(binding, groups, new)
         self._pipeline.hold(binding)
 
@@ -94,11 +97,6 @@ class Optimizer(Membership):
         had its update there, so that a loop over all parameters is one step.
         """
         return self._steps
-
-    @property
-    def tree(self) -> Any:
-        """The model; of a plain tree of arrays, the current one."""
-        return self._binding.tree.model
 
     @property
     def nonfinite(self) -> NonFinite:
@@ -125,6 +123,7 @@ class Optimizer(Membership):
             NonFiniteLossError, NonFiniteGradientError: see `nonfinite`.
             NonScalarLossError: the loss is not a scalar.
         """
+        self._require_training("updated")
         refuse_inside_differentiation()
         self._binding.tree.follow()
         if fn is None:
@@ -210,6 +209,7 @@ class Optimizer(Membership):
         >>> w, b
         (Parameter(array([0.5])), Parameter(array([1.])))
         """
+        self._require_training("updated")
         refuse_inside_differentiation()
         self._binding.tree.follow()
         if len(gradients) == 2:
@@ -276,41 +276,6 @@ class Optimizer(Membership):
 
     # -- hyperparameters and state ---------------------------------------------------------
 
-    def state_for(self, parameter: Any) -> ParameterState:
-        """What is kept for a parameter: `.lr` and its kin, `.t`, `.arrays`.
-
-        >>> import optshare
-        >>> w = optshare.Parameter([1.])
-        >>> optshare.Adam([w], lr=0.5).state_for(w).lr
-        0.5
-        """
-        return self._store[self._binding.key(parameter)]
-
-    def adjust(self, part: Any = None, /, **changes: Any) -> None:
-        """Change hyperparameters, of a part of the model or of all; state is kept.
-
-        A part is also what a group may be for: a pattern of paths, a class of layers, a
-        predicate. Without one the change is for parameters that are added later, too.
-
-        Raises:
-            HyperparameterError: an unknown name, or a value out of range.
-            GroupError: a pattern, class or predicate matches nothing.
-
-        >>> import optshare
-        >>> w = optshare.Parameter([1.])
-        >>> opt = optshare.Adam([w]); opt.adjust(lr=0.5)
-        >>> opt.state_for(w).lr
-        0.5
-        """
-        states = self._states(part)
-        later = self._groups if part is None else []
-        rules = {id(rule): rule for rule in (each.rule for each in (*states, *later))}
-        adjusted = {place: rule.adjusted(**changes) for place, rule in rules.items()}
-        for each in states:
-            each.rule = adjusted[id(each.rule)]
-        if part is None:
-            self._groups = [g._replace(rule=adjusted[id(g.rule)]) for g in self._groups]
-
     def reset(self, part: Any = None, /) -> None:
         """Forget moments and step counts, of a part or of all; hyperparameters stay.
 
@@ -331,10 +296,6 @@ class Optimizer(Membership):
             for each in self._states(None):
                 each.step = -1
 
-    def _states(self, part: Any) -> list[ParameterState]:
-        keys = self._binding.keys if part is None else selectors.members(self._binding, part)
-        return [self._store[key] for key in keys]
-
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on later, by path, in plain arrays and numbers.
 
@@ -347,6 +308,7 @@ class Optimizer(Membership):
         >>> optshare.Adam({"w": w}).state_dict()["parameters"]["w"]["rule"]
         'Adam'
         """
+        self._require_training("saved")
         return checkpoint.saved(self._binding, self._store, self._steps, self._pipeline)
 
     def load_state_dict(self, data: dict[str, Any], /) -> None:
@@ -362,17 +324,75 @@ class Optimizer(Membership):
         >>> other.state_for(w).lr
         0.5
         """
+        self._require_training("loaded")
         self._store, self._steps, self._pipeline.kept = checkpoint.restored(
             self._binding, self._store, data, self._pipeline
         )
 
-    def __copy__(self) -> NoReturn:
-        raise TypeError(
-            "a shallow copy would share its state; copy.deepcopy((model, opt)) copies both"
-        )
+    # -- evaluation values -----------------------------------------------------------------
 
-    def __repr__(self) -> str:
-        return f"Optimizer({self._told()})"
+    def swap_in(self) -> None:
+        """Give the parameters their evaluation values, until `swap_out`.
+
+        They are what an averaging rule keeps: the average of `EMA` and `SWA`, the slow
+        weights of `Lookahead`, x of the schedule-free rules. A parameter without an update
+        keeps its value.
+
+        Raises:
+            HyperparameterError: no rule here averages.
+            ParameterError: they are there already, or a function is being differentiated.
+
+        >>> import optshare
+        >>> w = optshare.Parameter([1.0])
+        >>> opt = optshare.Optimizer([w], optshare.EMA(0.5))
+        >>> opt.update([[-1.0]]); opt.update([[-1.0]])
+        >>> opt.swap_in(); w
+        Parameter(array([2.5]))
+        >>> opt.swap_out(); w
+        Parameter(array([3.]))
+        """
+        self._require_training("swapped in")
+        refuse_inside_differentiation()
+        self._binding.tree.follow()
+        self._training = averaging.swapped_in(self._binding, self._store)
+
+    def swap_out(self) -> None:
+        """Give the parameters their training values again, bit for bit.
+
+        Raises:
+            ParameterError: they hold them already, or a function is being differentiated.
+        """
+        if self._training is None:
+            raise ParameterError("the parameters hold their training values; call swap_in() first")
+        refuse_inside_differentiation()
+        for key, value in self._training:
+            restore(key, value)
+        self._training = None
+
+    @contextmanager
+    def averaged(self) -> Generator[None]:
+        """A `with` inside which the parameters hold their evaluation values (see `swap_in`).
+
+        >>> import optshare
+        >>> w = optshare.Parameter([1.0])
+        >>> opt = optshare.Optimizer([w], optshare.EMA(0.5))
+        >>> opt.update([[-1.0]]); opt.update([[-1.0]])
+        >>> with opt.averaged():
+        ...     print(w.value)
+        [2.5]
+        """
+        self.swap_in()
+        try:
+            yield
+        finally:
+            self.swap_out()
+
+    def _require_training(self, what: str) -> None:
+        if self._training is not None:
+            raise ParameterError(
+                f"the parameters hold their evaluation values, so this optimizer cannot be "
+                f"{what}; call swap_out() first, or leave `with opt.averaged()`"
+            )
 
 
 def _times_last(fn: Callable[..., Any], *args: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -76,8 +77,7 @@ def holding(pairs: list[tuple[Any, Any]]) -> Generator[None]:
 
 def kept(key: Any) -> Any:
     """A parameter's array to give back by `restore`: a copy where updates write into it."""
-    ops, value = memory(key)
-    return value + ops.zeros_like(value) if is_in_place(key) else key.stored
+    return deepcopy(memory(key)[1]) if is_in_place(key) else key.stored
 
 
 def restore(key: Any, value: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from copy import copy
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Self, dataclass_transform
 
 import numpy as np
@@ -19,7 +19,7 @@ Number = Any
 """A float, or a schedule of floats: what a hyperparameter may be given."""
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True)
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """An element-wise update: `(state, value, gradient) -> (state, step)`.
@@ -42,6 +42,9 @@ class Rule:
     Parameter(array([0.9, 2.1]))
     """
 
+    stands_last: ClassVar[bool] = False
+    """Whether in a chain only rules stand behind this one of which that is true too."""
+
     def __init_subclass__(cls) -> None:
         dataclass(frozen=True, kw_only=True)(cls)
 
@@ -63,8 +66,8 @@ class Rule:
         state: Arrays = {name: float(initial.get(name, 0.0)) for name in self.scalar_names()}
         for name in self.state_names():
             begins = initial.get(name, 0.0)
-            whole = ops.full_like(value, 0.0 if begins == "value" else begins, dtype=dtype)
-            state[name] = whole + ops.astype(value, dtype) if begins == "value" else whole
+            zeros = ops.zeros_like(value, dtype=dtype)
+            state[name] = zeros + (ops.astype(value, dtype) if begins == "value" else begins)
         return state
 
     def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
@@ -94,6 +97,18 @@ class Rule:
         """
         return self
 
+    def evaluation(self, value: Any, state: Arrays, t: Any) -> Any:
+        """The value to evaluate and keep after training, where that is another; else `None`.
+
+        Args:
+            value: the parameter's array, as training left it.
+            state: the arrays and numbers that the last update left.
+            t: how many updates this parameter has had, at least 1.
+
+        Written in operators, for the arrays of any engine.
+        """
+        return None
+
     _LIMITS: ClassVar[dict[str, tuple[float, float]]] = {
         "lr": (0.0, math.inf),
         "eps": (0.0, math.inf),
@@ -108,7 +123,19 @@ class Rule:
         "momentum_decay": (0.0, math.inf),
         "rho": (0.0, 1.0),
         "step_sizes": (0.0, math.inf),
+        "max_value": (0.0, math.inf),
         "max_norm": (0.0, math.inf),
+        "clipping": (0.0, math.inf),
+        "eta": (0.0, math.inf),
+        "gamma": (0.0, math.inf),
+        "seed": (0.0, 2.0**63),
+        "decay": (0.0, 1.0),
+        "k": (1.0, math.inf),
+        "start": (0.0, math.inf),
+        "every": (1.0, math.inf),
+        "warmup_steps": (0.0, math.inf),
+        "weight_lr_power": (0.0, math.inf),
+        "r": (0.0, math.inf),
     }
 
     def __post_init__(self) -> None:
@@ -224,6 +251,16 @@ def is_scheduled(value: Any) -> bool:
     (False, True)
     """
     return any(map(callable, value)) if is_sequence(value) else callable(value)
+
+
+def require_whole(rule: Rule, *names: str) -> None:
+    """Raise `HyperparameterError` for a field that is no integer; a schedule is none."""
+    for name in names:
+        value = getattr(rule, name)
+        if not (_is_real(value) and float(value).is_integer()):
+            raise HyperparameterError(
+                f"{type(rule).__name__}: {name} must be an integer, not {value!r}"
+            )
 
 
 def by_last_part(names: Iterable[str], name: str) -> list[str]:

@@ -31,6 +31,7 @@ class OptimizerChain(Rule):
     Raises:
         TypeError: a piece that is no rule.
         HyperparameterError: a transform stands after a rule.
+        HyperparameterError: another rule stands behind an average or Lookahead.
 
     >>> import numpy as np, optshare
     >>> w = optshare.Parameter([1.0, 2.0])
@@ -53,7 +54,7 @@ class OptimizerChain(Rule):
                     f"not {each!r}"
                 )
             flat += each.pieces if isinstance(each, OptimizerChain) else [each]
-        _require_transforms_first(flat)
+        _require_order(flat)
         object.__setattr__(self, "pieces", tuple(flat))
 
     def __repr__(self) -> str:
@@ -96,6 +97,14 @@ class OptimizerChain(Rule):
         own = [each.for_parameter(site, shape) for each in self.pieces]
         same = all(one is other for one, other in zip(own, self.pieces, strict=True))
         return self if same else type(self)(*own)
+
+    def evaluation(self, value: Any, state: Arrays, t: Any) -> Any:
+        """The evaluation value of the last piece that has one."""
+        for at in reversed(range(len(self.pieces))):
+            found = self.pieces[at].evaluation(value, part(state, at), t)
+            if found is not None:
+                return found
+        return None
 
     # -- hyperparameters -------------------------------------------------------------------
 
@@ -146,12 +155,18 @@ class OptimizerChain(Rule):
         )
 
 
-def _require_transforms_first(pieces: list[Rule]) -> None:
+def _require_order(pieces: list[Rule]) -> None:
+    """Transforms stand first, averages last."""
     for before, each in pairwise(pieces):
         if isinstance(each, Transform) and not isinstance(before, Transform):
             raise HyperparameterError(
                 f"{each.kind} acts on all gradients at once, before every rule; "
                 f"put it before {before.kind} in the OptimizerChain"
+            )
+        if before.stands_last and not each.stands_last:
+            raise HyperparameterError(
+                f"{before.kind} needs the whole step, so it stands last in a chain; "
+                f"{each.kind} stands behind it"
             )
 
 

@@ -54,6 +54,14 @@ RULES: dict[str, tuple[rules.Rule, Formula]] = {
     "lamb": (rules.LAMB(lr=LR, weight_decay=0.1), array_formulas.lamb),
     "adafactor": (rules.Adafactor(lr=LR, weight_decay=0.1), array_formulas.adafactor),
     "muon": (rules.Muon(lr=LR, adjust_lr_fn="match_rms_adamw"), array_formulas.muon),
+    "schedule_free_sgd": (
+        rules.ScheduleFreeSGD(lr=LR, weight_decay=0.1),
+        formulas.schedule_free_sgd,
+    ),
+    "schedule_free_adamw": (
+        rules.ScheduleFreeAdamW(lr=LR, weight_decay=0.1, warmup_steps=4),
+        formulas.schedule_free_adamw,
+    ),
 }
 
 

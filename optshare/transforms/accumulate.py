@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import Any
 
 from optshare.errors import HyperparameterError
@@ -39,7 +40,7 @@ class Accumulate(Transform):
     Parameter(array([-2.]))
     """
 
-    every: int = 2
+    every: int = field(default=2, kw_only=False)
     reduction: str = "mean"
 
     def __post_init__(self) -> None:

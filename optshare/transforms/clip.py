@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import field
+
 from optshare.rules.base import Number
 from optshare.rules.transform import Given, Transform, Transformed
 from optshare.transforms.norms import global_norm
@@ -31,7 +33,7 @@ class ClipGlobalNorm(Transform):
     (Parameter(array([-0.3])), Parameter(array([-0.4])))
     """
 
-    max_norm: Number = 1.0
+    max_norm: Number = field(default=1.0, kw_only=False)
     eps: Number = 1e-6
 
     def transform(self, given: list[Given], numbers: dict[str, float]) -> Transformed:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import field
+
 from optshare.errors import HyperparameterError, NonFiniteGradientError
 from optshare.rules.transform import Given, Transform, Transformed
 from optshare.transforms.norms import first_nonfinite
@@ -30,7 +32,7 @@ class SkipNonFinite(Transform):
 a row have been left out before; nothing was updated
     """
 
-    most: int = 10
+    most: int = field(default=10, kw_only=False)
 
     guards = True
 

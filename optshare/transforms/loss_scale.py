@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import field
 
 from optshare.errors import HyperparameterError
 from optshare.rules.base import Number
@@ -34,7 +35,7 @@ class LossScale(Transform):
     Parameter(array([0.]))
     """
 
-    scale: Number = 2.0**15
+    scale: Number = field(default=2.0**15, kw_only=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import Any
 
 from optshare.rules.base import Number
@@ -40,7 +41,7 @@ class SAM(Transform):
 
     needs_function = True
 
-    rho: Number = 0.05
+    rho: Number = field(default=0.05, kw_only=False)
     adaptive: bool = False
 
     def offsets(self, given: list[Given]) -> list[Any]:

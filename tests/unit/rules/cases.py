@@ -41,6 +41,23 @@ CASES = {
     "rprop": ("Rprop", {}),
     "rprop, narrow": ("Rprop", {"etas": (0.3, 1.5), "step_sizes": (0.05, 0.2)}),
     "lion": ("Lion", {}),
+    "schedule-free sgd": ("ScheduleFreeSGD", {}),
+    "schedule-free sgd with all": (
+        "ScheduleFreeSGD",
+        {"momentum": 0.7, "weight_decay": 0.1, "warmup_steps": 7, "weight_lr_power": 1.0, "r": 0.5},
+    ),
+    "schedule-free adamw": ("ScheduleFreeAdamW", {}),
+    "schedule-free adamw with all": (
+        "ScheduleFreeAdamW",
+        {
+            "betas": (0.8, 0.9),
+            "weight_decay": 0.1,
+            "warmup_steps": 7,
+            "weight_lr_power": 0.0,
+            "r": 1.0,
+            "eps": 1e-3,
+        },
+    ),
     "lion with decay": ("Lion", {"weight_decay": 0.1, "betas": (0.5, 0.8)}),
 }
 
