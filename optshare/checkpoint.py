@@ -19,8 +19,17 @@ from optshare.writing import beside
 
 FORMAT = "optshare.optimizer.1"
 KEPT = (
-    *("aliases", "group", "rule", "shape", "dtype"),
-    *("hyperparameters", "t", "step", "arrays", "scalars"),
+    "aliases",
+    "group",
+    "rule",
+    "shape",
+    "dtype",
+    "hyperparameters",
+    "t",
+    "step",
+    "arrays",
+    "scalars",
+    "master",
 )
 
 
@@ -46,6 +55,7 @@ def _saved_one(entry: Named, state: ParameterState) -> dict[str, Any]:
         "step": state.step,
         "arrays": {name: host_copy(each) for name, each in state.arrays.items()},
         "scalars": dict(state.scalars),
+        "master": None if state.master is None else host_copy(state.master),
     }
 
 
@@ -165,6 +175,8 @@ def _restored_one(
     state.arrays = {
         name: _array(entry, name, data["arrays"][name], shape) for name, shape in shapes.items()
     }
+    if data["master"] is not None:
+        state.master = _array(entry, "master", data["master"], tuple(entry.key.shape))
     return state
 
 

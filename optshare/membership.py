@@ -50,6 +50,11 @@ class Membership:
         entries = self._binding.entries
         return grouping.uses((each.path, self._store[each.key].rule) for each in entries)
 
+    def zero_grad(self) -> None:
+        """Forget the `.grad` that backward passes accumulated."""
+        for key in self._binding.keys:
+            key.grad = None
+
     def state_for(self, parameter: Any) -> ParameterState:
         """What is kept for a parameter: `.lr` and its kin, `.t`, `.arrays`.
 

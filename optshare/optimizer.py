@@ -45,6 +45,8 @@ class Optimizer(Membership):
             begin with them as well.
         nonfinite: `"raise"` refuses a loss or a gradient that is NaN or infinite before
             anything is updated; `"skip"` leaves such a step out; `"propagate"` lets it through.
+        masters: keep the value of each parameter in half precision in single precision as
+            well, where the steps add up.
 
     State is kept by the identity of each parameter: moments, the step count,
     and the hyperparameters. A parameter without a gradient is skipped; its step
@@ -73,9 +75,11 @@ class Optimizer(Membership):
         groups: Groups | None = None,
         transforms: Sequence[Transform] = (),
         nonfinite: NonFinite = "raise",
+        masters: bool = False,
     ) -> None:
         require_rule(rule)
         self.nonfinite = nonfinite
+        self._masters = masters
         first, rule = divided(OptimizerChain(*transforms, rule) if transforms else rule)
         self._pipeline = Pipeline(first)
         self._steps = 0
@@ -148,7 +152,7 @@ class Optimizer(Membership):
         )
 
     def _apply(self, plan: Plan) -> None:
-        apply(plan)
+        apply(plan, masters=self._masters)
         self._steps, self._pipeline.kept = plan.steps, plan.kept
 
     def _scaled(self, fn: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, Pairs]:
@@ -226,11 +230,6 @@ class Optimizer(Membership):
         if not whole:
             self._pipeline.require_none(len(pairs) == len(self._binding.keys))
         self._apply(self._planned(pairs, whole=whole))
-
-    def zero_grad(self) -> None:
-        """Forget the `.grad` that backward passes accumulated."""
-        for key in self._binding.keys:
-            key.grad = None
 
     def _recorded(self) -> list[tuple[Any, Any]]:
         pairs = [(key, key.grad) for key in self._binding.keys]

@@ -66,8 +66,9 @@ class Rule:
         state: Arrays = {name: float(initial.get(name, 0.0)) for name in self.scalar_names()}
         for name in self.state_names():
             begins = initial.get(name, 0.0)
-            zeros = ops.zeros_like(value, dtype=dtype)
-            state[name] = zeros + (ops.astype(value, dtype) if begins == "value" else begins)
+            state[name] = ops.zeros_like(value, dtype=dtype)
+            if begins:
+                state[name] += ops.astype(value, dtype) if begins == "value" else begins
         return state
 
     def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:

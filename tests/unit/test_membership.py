@@ -198,6 +198,17 @@ def test_nothing_comes_or_goes_while_a_function_is_differentiated(model):
             opt.step(lambda change=change: (change(model[0]), (model(x) ** 2).mean())[1])
 
 
+def test_nothing_comes_or_goes_while_evaluation_values_are_in_place():
+    w = [Parameter([1.0])]
+    opt = Optimizer(w, optshare.EMA(0.5))
+    opt.update([np.ones(1)])
+    w.append(Parameter([1.0]))
+    with opt.averaged(), pytest.raises(ParameterError, match="cannot be given other parameters"):
+        opt.add(w[1])
+    opt.add(w[1])
+    assert held(opt) == ["0", "1"]
+
+
 # -- removing ----------------------------------------------------------------------------------
 
 
