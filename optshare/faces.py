@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from optshare import rules
+from optshare.grouping import Groups
 from optshare.optimizer import Optimizer
 from optshare.rules.base import Rule, require_known
 
@@ -37,7 +38,10 @@ class Face(Generic[P, R]):
     @overload
     def __call__(self, model: Any, /, *args: P.args, **kwargs: P.kwargs) -> Optimizer: ...
 
-    def __call__(self, *model: Any, **hyperparameters: Any) -> Any:
+    @overload
+    def __call__(self, model: Any, /, *, groups: Groups, **hyperparameters: Any) -> Optimizer: ...
+
+    def __call__(self, *model: Any, groups: Groups | None = None, **hyperparameters: Any) -> Any:
         """Bind the rule to a model, or give it unbound."""
         if len(model) > 1:
             raise TypeError(
@@ -50,8 +54,10 @@ class Face(Generic[P, R]):
                 f"{self.__name__}(model, lr={model[0]})"
             )
         require_known(self.rule, {n: v for n, v in hyperparameters.items() if n != "dialect"})
+        if groups is not None and not model:
+            raise TypeError(f"groups are of a model: {self.__name__}(model, groups=...)")
         rule = self.rule(**hyperparameters)
-        return Optimizer(model[0], rule) if model else rule
+        return Optimizer(model[0], rule, groups=groups) if model else rule
 
     def __instancecheck__(self, instance: Any) -> bool:
         return isinstance(instance, self.rule)

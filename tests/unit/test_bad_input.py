@@ -196,7 +196,10 @@ def test_a_loss_that_is_not_finite_passes_where_it_is_allowed(backend):
 
 @pytest.mark.parametrize("policy", ["ignore", None, True])
 def test_an_unknown_policy_for_losses_names_the_choices(policy, opt, model, unchanged):
-    with unchanged(model, opt), pytest.raises(HyperparameterError, match="'raise', 'skip' or 'propagate'"):
+    with (
+        unchanged(model, opt),
+        pytest.raises(HyperparameterError, match="'raise', 'skip' or 'propagate'"),
+    ):
         opt.nonfinite = policy
     assert opt.nonfinite == "raise"
     with pytest.raises(HyperparameterError, match="'raise', 'skip' or 'propagate'"):
