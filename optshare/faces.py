@@ -66,6 +66,7 @@ class Face(Generic[P, R]):
         return f"optshare.{self.__name__}"
 
 
+AMSGrad = Face(rules.AMSGrad)
 LAMB = Face(rules.LAMB)
 LARS = Face(rules.LARS)
 SGD = Face(rules.SGD)

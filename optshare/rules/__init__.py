@@ -9,6 +9,7 @@ from optshare.rules.adafactor import Adafactor
 from optshare.rules.adagrad import Adadelta, Adagrad
 from optshare.rules.adam import Adam, AdamW
 from optshare.rules.adamax import AdaMax
+from optshare.rules.amsgrad import AMSGrad
 from optshare.rules.array import ArrayRule
 from optshare.rules.base import Rule
 from optshare.rules.chain import OptimizerChain
@@ -50,6 +51,7 @@ __all__ = [
     "LARS",
     "SGD",
     "SWA",
+    "AMSGrad",
     "AdaBelief",
     "AdaMax",
     "Adadelta",

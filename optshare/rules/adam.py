@@ -19,8 +19,9 @@ class Adam(Decaying):
         v = beta2 * v + (1 - beta2) * g**2
         value -= lr * (m / (1 - beta1**t)) / (sqrt(v / (1 - beta2**t)) + eps)
 
-    With `amsgrad` the root is taken of the largest v so far, corrected afterwards.
-    With `eps_hat` the paper's "epsilon hat" is added to the root that is not corrected:
+    With `amsgrad` the root is taken of the largest v so far, corrected afterwards; that is the
+    rule `AMSGrad`. With `eps_hat` the paper's "epsilon hat" is added to the root that is not
+    corrected:
 
         value -= lr * sqrt(1 - beta2**t) / (1 - beta1**t) * m / (sqrt(v) + eps)
 

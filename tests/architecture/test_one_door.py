@@ -13,7 +13,7 @@ CORE = sorted((ROOT / "optshare").rglob("*.py"))
 BACKENDS = sorted((ROOT / "backends").rglob("*.py"))
 FRAMEWORKS = {"torch", "jax", "jaxlib", "flax", "equinox", "autograd", "cupy", "numba"}
 BACKEND_NAMES = {"tape", "functional", "torch", "jax", "autograd"}
-NAMESAKES = {"optshare/rules/dialects.py": {"torch"}}  # a dialect, for arrays of any engine
+NAMESAKES = {"optshare/rules/presets.py": {"torch"}}  # a dialect, for arrays of any engine
 EXTRAS = {"sklearn", "scipy", "tqdm", "matplotlib"}
 
 

@@ -25,6 +25,7 @@ CASES = {
     "adabelief, larger eps": ("AdaBelief", {"betas": (0.8, 0.9), "eps": 1e-3, "eps_root": 1e-4}),
     "yogi": ("Yogi", {}),
     "yogi from zero": ("Yogi", {"initial_accumulator_value": 0.0, "betas": (0.8, 0.9)}),
+    "amsgrad": ("AMSGrad", {}),
     "oadam": ("OAdam", {}),
     "oadam, other betas": ("OAdam", {"betas": (0.9, 0.999), "eps": 1e-4}),
     "rmsprop": ("RMSProp", {}),

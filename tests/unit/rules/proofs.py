@@ -5,6 +5,7 @@ others are each side's own defaults, and so is the learning rate at first.
 """
 
 from importlib import import_module
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,15 +15,26 @@ import optshare
 from optshare import Optimizer, Parameter
 from optshare.rules.dialects import DIALECTS, chosen
 from tests.unit.closeness import deviation
-from tests.unit.rules.frameworks import Hips, Keras, Optax, Torch, translated
+from tests.unit.rules.frameworks import Hips, Keras, Optax, ScheduleFree, Torch, translated
 
 SHAPES = ((5, 7), (), (0,))
+SHAPES_OF = {
+    "LARS": (*SHAPES, (2, 3, 4)),
+    "LAMB": (*SHAPES, (2, 3, 4)),
+    "Adafactor": ((5, 7), (), (7,), (3, 5, 4)),
+    "Muon": ((5, 7), (7, 4), (1, 6), (6, 1)),
+}
+"""The shapes of rules that see the whole array; PyTorch's Adafactor divides by the size."""
+SCALES_OF = {"Adafactor": (1.0, 1e-9)}
+"""How large gradients are: those of Adafactor near its eps as well."""
 STEPS = 18
 RATES = {6: 0.1, 12: 0.02}
 """The learning rate from a step on."""
 DECAY = {"weight_decay": 0.1}
 EPS = {"eps": 1e-3}
 BETAS = {"betas": (0.8, 0.9)}
+CUBIC = {"ns_coefficients": (2.0, -1.5, 0.5)}
+WARM = {"warmup_steps": 5, "weight_lr_power": 1.0, "r": 0.5}
 
 
 class Proof(NamedTuple):
@@ -62,6 +74,16 @@ TORCH = [
     ("Adadelta", {"rho": 0.5, **DECAY, **EPS}),
     ("Rprop", {}),
     ("Rprop", {"etas": (0.3, 1.5), "step_sizes": (0.005, 0.02)}),
+    ("AMSGrad", {"amsgrad": True, **DECAY}),
+    ("Adafactor", {}),
+    ("Adafactor", {"beta2_decay": -0.5, "eps": (1e-3, 0.5), "d": 2.0, **DECAY}),
+    ("Muon", {}),
+    ("Muon", {"adjust_lr_fn": "match_rms_adamw", **DECAY}),
+    ("Muon", {"nesterov": False, "momentum": 0.8, "ns_steps": 3, **CUBIC, **DECAY, **EPS}),
+    ("ScheduleFreeSGD", DECAY),
+    ("ScheduleFreeSGD", {"momentum": 0.7, **DECAY, **WARM}),
+    ("ScheduleFreeAdamW", DECAY),
+    ("ScheduleFreeAdamW", {**DECAY, **EPS, **BETAS, **WARM}),
 ]
 KERAS = [
     ("SGD", DECAY),
@@ -83,6 +105,13 @@ KERAS = [
     ("Adadelta", {"rho": 0.5, **DECAY, **EPS}),
     ("Lion", DECAY),
     ("Lion", BETAS),
+    ("AMSGrad", {"amsgrad": True, **DECAY}),
+    ("LAMB", DECAY),
+    ("LAMB", {**DECAY, **EPS, **BETAS}),
+    ("Adafactor", DECAY),
+    ("Adafactor", {"beta2_decay": -0.5, "eps": (1e-6, 0.5), "d": 2.0, **DECAY}),
+    ("Muon", {}),
+    ("Muon", {"nesterov": False, "momentum": 0.8, "ns_steps": 3, **CUBIC, **DECAY}),
 ]
 OPTAX = [
     ("SGD", DECAY),
@@ -114,6 +143,20 @@ OPTAX = [
     ("Adadelta", {"rho": 0.5, **EPS}),
     ("Lion", {}),
     ("Lion", {**DECAY, **BETAS}),
+    ("AMSGrad", DECAY),
+    ("LARS", DECAY),
+    ("LARS", {"momentum": 0.8, "nesterov": True, "trust_coefficient": 0.1, **DECAY, **EPS}),
+    ("LAMB", DECAY),
+    ("LAMB", {"eps_root": 1e-4, **DECAY, **EPS, **BETAS}),
+    ("Adafactor", {"weight_decay": 0.01}),
+    ("Adafactor", {"factored_from": 3, "d": 2.0, "weight_decay": 0.01}),
+    ("Adafactor", {"factored_from": 5, "eps": (1e-6, 1e-3)}),
+    ("Muon", {}),
+    ("Muon", {"nesterov": False, "momentum": 0.8, "ns_steps": 3, **DECAY, **EPS}),
+    ("ScheduleFreeSGD", DECAY),
+    ("ScheduleFreeSGD", {"momentum": 0.7, "weight_lr_power": 1.0}),
+    ("ScheduleFreeAdamW", DECAY),
+    ("ScheduleFreeAdamW", {"weight_lr_power": 1.0, **EPS, **BETAS}),
 ]
 FLUX = [
     ("SGD", DECAY),
@@ -127,6 +170,8 @@ FLUX = [
     ("AdamW", {}),
     ("AdamW", {**DECAY, **EPS}),
     ("AdamW", {"decay_without_lr": True, **DECAY}),
+    ("AMSGrad", DECAY),
+    ("AMSGrad", {**EPS, **BETAS}),
     ("NAdam", DECAY),
     ("NAdam", {**EPS, **BETAS}),
     ("RAdam", DECAY),
@@ -164,6 +209,7 @@ CHAINER = [
     ("SGD", {"momentum": 0.8, **DECAY}),
     ("Adam", DECAY),
     ("Adam", {"amsgrad": True, **DECAY, **EPS, **BETAS}),
+    ("AMSGrad", DECAY),
     ("AdamW", {}),
     ("AdamW", {**DECAY, **EPS}),
     ("RMSProp", DECAY),
@@ -215,6 +261,8 @@ STATES = {
         "AdaMax": {"exp_avg": "m", "exp_inf": "u"},
         "Adagrad": {"sum": "accumulators"},
         "Adadelta": {"square_avg": "accumulated_grads", "acc_delta": "accumulated_delta_vars"},
+        "Adafactor": {"row_var": "r", "col_var": "c", "variance": "v"},
+        "Muon": {"momentum_buffer": "momentums"},
         "": {
             "exp_avg": "momentums",
             "exp_avg_sq": "velocities",
@@ -229,6 +277,16 @@ STATES = {
         "AdaBelief": {"exp_avg": "mu", "exp_avg_var": "nu"},
         "Adagrad": {"sum": "sum_of_squares"},
         "Adadelta": {"square_avg": "e_g", "acc_delta": "e_x"},
+        "LARS": {"momentum_buffer": "-trace"},
+        "Adafactor": {"row_var": "v_row", "col_var": "v_col", "variance": "v"},
+        "Muon": {"momentum_buffer": "mu"},
+        "ScheduleFreeSGD": {"z": "z", "weight_sum": "weight_sum", "lr_max": "max_lr"},
+        "ScheduleFreeAdamW": {
+            "z": "z",
+            "exp_avg_sq": "nu",
+            "weight_sum": "weight_sum",
+            "lr_max": "max_lr",
+        },
         "": {"exp_avg": "mu", "exp_avg_sq": "nu", "max_exp_avg_sq": "nu_max"},
     },
 }
@@ -242,6 +300,9 @@ def begun(proof, start, lr):
     if proof.dialect in FRAMEWORKS:
         chooses = {"optax": ("amsgrad", "decoupled_weight_decay")}.get(proof.dialect, ())
         given = {name: each for name, each in proof.given.items() if name not in (*chooses, "lr")}
+        package, _, theirs = proof.theirs.rpartition(".")
+        if package == "schedulefree":
+            return ScheduleFree(theirs, start, lr, given)
         return FRAMEWORKS[proof.dialect](proof.theirs, start, lr, given)
     by_hand = import_module(f"tests.unit.rules.by_hand.{proof.dialect}")
     given = dict(proof.given)
@@ -254,11 +315,11 @@ def begun(proof, start, lr):
     return getattr(by_hand, proof.theirs)(start, **named)
 
 
-def gradient(step, shape):
+def gradient(step, shape, scale=1.0):
     """Zero at step 3, absent at steps 0, 7 and 8, else random."""
     if step in (0, 7, 8):
         return None
-    return np.random.default_rng(step).normal(size=shape) * (step != 3)
+    return np.random.default_rng(step).normal(size=shape) * scale * (step != 3)
 
 
 def ours(proof):
@@ -269,19 +330,24 @@ def ours(proof):
 
 def measured(proof):
     """The largest deviation of values and state, over steps and shapes."""
-    return max(parting(proof, shape, ours(proof)) for shape in SHAPES)
+    return max(parting(proof, shape, ours(proof), scale) for shape, scale in places(proof.rule))
 
 
-def parting(proof, shape, rule):
+def places(rule):
+    """The shapes and the scales of gradients that a rule is proven for."""
+    return tuple(product(SHAPES_OF.get(rule, SHAPES), SCALES_OF.get(rule, (1.0,))))
+
+
+def parting(proof, shape, rule, scale=1.0):
     """The largest deviation of a rule from that of a proof, over steps."""
     torch.set_default_dtype(torch.float64)  # in which PyTorch keeps NAdam's product
     try:
-        return max(_deviations(proof, shape, rule))
+        return max(_deviations(proof, shape, rule, scale))
     finally:
         torch.set_default_dtype(torch.float32)
 
 
-def _deviations(proof, shape, rule):
+def _deviations(proof, shape, rule, scale):
     start = np.random.default_rng(100).normal(size=shape)
     p = Parameter(start.copy())
     opt, lr = Optimizer([p], rule), rule.lr
@@ -293,7 +359,7 @@ def _deviations(proof, shape, rule):
         if changing and step in RATES:
             theirs.lr = lr = RATES[step]
             opt.adjust(lr=lr)
-        g = gradient(step, shape)
+        g = gradient(step, shape, scale)
         opt.update([g])
         theirs.update(g)
         found.append(deviation(theirs.value, p.value, lr))
@@ -310,7 +376,11 @@ def _of_state(proof, ours, theirs, lr):
             continue
         at = names[name] if names else name
         kept = theirs[at.lstrip("-")]
-        yield deviation(-kept if at.startswith("-") else kept, np.asarray(each), lr)
+        if np.size(kept) != np.size(each):
+            yield np.inf
+            continue
+        kept = np.reshape(-kept if at.startswith("-") else kept, np.shape(each))
+        yield deviation(kept, np.asarray(each), lr)
 
 
 def missing():

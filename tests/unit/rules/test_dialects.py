@@ -65,7 +65,8 @@ def test_a_schedule_may_be_given_with_a_dialect():
 
 def test_our_own_defaults_are_torchs():
     for name in DIALECTS["torch"]:
-        assert getattr(optshare, name)(dialect="torch") == getattr(optshare, name)()
+        stored = {"layout": "out_in"} if name == "Muon" else {}
+        assert getattr(optshare, name)(dialect="torch") == getattr(optshare, name)(**stored)
 
 
 def test_an_unknown_dialect_names_the_choices():

@@ -9,9 +9,10 @@ import optshare
 from optshare import Optimizer, Parameter
 from optshare.errors import HyperparameterError
 from tests.unit.rules.cases import CASES, made
-from tests.unit.rules.schedule_free_package import ScheduleFree
+from tests.unit.rules.frameworks import ScheduleFree
 
 STEPS = 25
+PACKAGE = {"ScheduleFreeSGD": "SGDScheduleFree", "ScheduleFreeAdamW": "AdamWScheduleFree"}
 RULES = {
     "ScheduleFreeSGD": optax.contrib.schedule_free_sgd,
     "ScheduleFreeAdamW": optax.contrib.schedule_free_adamw,
@@ -34,13 +35,15 @@ def test_evaluation_values_are_the_authors(case, shape, deviation):
     p = Parameter(start)
     opt = Optimizer([p], made(case, lr=lr))
     name, options = CASES[case]
-    theirs = ScheduleFree(name, start, lr, options)
+    theirs = ScheduleFree(PACKAGE[name], start, lr, options)
+    theirs.lr = lr
     for at in range(STEPS):
         if at == 10:
             lr = 0.02
             opt.adjust(lr=lr)
         opt.update([gradient(at, shape)])
-        theirs.update(gradient(at, shape), lr)
+        theirs.lr = lr
+        theirs.update(gradient(at, shape))
         assert deviation(theirs.evaluated, averaged(opt, p), lr) <= 1e-12, at
 
 

@@ -232,3 +232,16 @@ def test_numbers_of_the_state_read_as_attributes_and_go_with_the_shape():
     assert opt.state_for(p).mu_product == first
     with pytest.raises(AttributeError, match=r"choices: .*mu_product"):
         _ = opt.state_for(p).product
+
+
+def test_amsgrad_is_adam_with_amsgrad():
+    for dialect in ("torch", "keras", "optax", "flux", "chainer"):
+        adam = optshare.Adam(amsgrad=True, dialect=dialect)
+        assert optshare.AMSGrad(dialect=dialect).hyperparameters() == adam.hyperparameters()
+    assert optshare.explain(optshare.AMSGrad, adam_with_amsgrad()).endswith(
+        "They compute the same."
+    )
+
+
+def adam_with_amsgrad():
+    return optshare.Adam(amsgrad=True)

@@ -131,9 +131,11 @@ PROOF_TEXT = """# Rules beside the frameworks
 
 How far each rule in each dialect is from the framework's own one: the largest deviation,
 max|a - b| / max(max|a|, lr), of values and of state, over {count} comparisons. Each takes 18 steps
-in float64, of arrays of shapes (5, 7), () and (0,); lr changes at steps 6 and 12, a gradient is
-absent at three steps and zero at one; weight decay is on in one comparison of each at least. All
-but the hyperparameters that a comparison is about are each side's own defaults. The limit is 1e-12.
+in float64, of arrays of shapes (5, 7), () and (0,), and of more where the rule sees the whole
+array (Muon of matrices only, Adafactor of none that is empty); lr changes at steps 6 and 12, a
+gradient is absent at three steps and zero at one; weight decay is on in one comparison of each at
+least. All but the hyperparameters that a comparison is about are each side's own defaults. The
+limit is 1e-12.
 
 {table}
 
@@ -143,6 +145,11 @@ thinc do not install beside them: their formulas are written by hand, from their
 `SGD(momentum=m, dampening=m, dampen_first=True)`, `RMSProp(initial_accumulator_value=1.0)` and
 `Adam()`, lr does not change, and its values alone can be compared. Where a cell is empty, the
 framework has no such rule, or none that is compared; "not followed" is told on the rule's page.
+
+Four things of the frameworks are set to float64 for this: Muon's bfloat16 in PyTorch, the count of
+steps of Adafactor in optax, means and norms in Keras. PyTorch's column holds the schedule-free
+rules of their authors' package, `schedulefree`. What Muon does to parameters that are no matrices
+is no part of a dialect: that is its `fallback`.
 
 Written by `{command}`; the comparisons are `tests/unit/rules/proofs.py`.
 """

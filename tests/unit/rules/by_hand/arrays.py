@@ -6,6 +6,8 @@ import numpy as np
 class Lars:
     """The paper's: local = trust * |w| / (|g| + decay * |w| + eps), 1 where a norm is 0."""
 
+    lr = None
+
     def __init__(
         self,
         value,
@@ -18,9 +20,10 @@ class Lars:
         self.value, self.buffer = value.copy(), np.zeros_like(value)
         self.options = momentum, weight_decay, trust_coefficient, eps, nesterov
 
-    def update(self, g, lr):
+    def update(self, g):
         if g is None:
             return
+        lr = self.lr
         momentum, decay, trust, eps, nesterov = self.options
         w_norm, g_norm = np.linalg.norm(self.value), np.linalg.norm(g)
         local = trust * w_norm / (g_norm + decay * w_norm + eps) if w_norm * g_norm else 1.0
@@ -36,13 +39,16 @@ class Lars:
 class LambOutside:
     """Keras's: value *= 1 - lr * decay, then value -= lr * |value| / |r| * r, r Adam's."""
 
+    lr = None
+
     def __init__(self, value, decay, eps):
         self.value, self.decay, self.eps, self.t = value.copy(), decay, eps, 0
         self.m, self.v = np.zeros_like(value), np.zeros_like(value)
 
-    def update(self, g, lr):
+    def update(self, g):
         if g is None:
             return
+        lr = self.lr
         self.t += 1
         self.value = self.value * (1 - lr * self.decay)
         self.m, self.v = self.m + 0.1 * (g - self.m), self.v + 0.001 * (g * g - self.v)

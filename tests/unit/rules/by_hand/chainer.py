@@ -121,5 +121,9 @@ class Adam(Hand):
         return {"exp_avg": self.m, "exp_avg_sq": self.v, **largest}
 
 
+class AMSGrad(Adam):
+    amsgrad = True
+
+
 class AdamW(Adam):
     """Adam by another name; its weight decay begins as 0 as well."""
