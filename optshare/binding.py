@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 from optshare.errors import EmptyModelError, ParameterError, UnregisteredParameterError
@@ -40,6 +41,8 @@ class Binding:
         """The parameters, each once, in the order of definition."""
         self._paths = IdentityStore((each.key, each.path) for each in self.entries)
         self._sites = IdentityStore(zip(self.keys, sites(model, self.entries), strict=True))
+        self._places = len(self.keys)
+        """How many places have been given."""
         self._by_path = dict(pairs)
         self.tree = PlainTree(model, pairs)
         """The model; its slots are the parameters that are the caller's own arrays."""
@@ -109,6 +112,15 @@ class Binding:
         """The same model, of which only some keys are held."""
         kept = {id(key) for key in keys}
         return Binding(self.tree.model, [p for p in self._by_path.items() if id(p[1]) in kept])
+
+    def numbered_after(self, before: Binding) -> Binding:
+        """The same, where parameters keep their places, and new ones get places that none had."""
+        fresh = count(before._places)
+        for key in self.keys:
+            place = before.site(key).place if before.holds(key) else next(fresh)
+            self._sites[key] = self._sites[key]._replace(place=place)
+        self._places = next(fresh)
+        return self
 
     def paired(self, gradients: Any) -> Pairs:
         """The pairs (parameter, gradient) of `Gradients`, a parallel list, or a like tree."""

@@ -8,6 +8,7 @@ from typing import Any
 from optshare.errors import HyperparameterError
 from optshare.kernels.infix import symbol
 from optshare.kernels.terms import SHARED, Terms, is_recorded, terms_of
+from optshare.meanings import meanings
 from optshare.narrowing import is_sequence
 from optshare.rules.base import Rule
 
@@ -20,7 +21,8 @@ def explain(a: Any, b: Any, /) -> str:
     The formulas are those that are computed: they are read from the recorded rules.
     There g is the gradient that enters, `old_` marks state from before the step, and
     t counts the parameter's updates from 1. Of rules that see whole arrays, which are
-    not recorded, only hyperparameters are compared; two chains, piece by piece.
+    not recorded, the hyperparameters are compared, with what they mean; two chains, piece by
+    piece.
 
     Args:
         a: a rule, such as `Adam(lr=0.1)`, or what makes one, such as `Adam`.
@@ -53,7 +55,8 @@ def explain(a: Any, b: Any, /) -> str:
         pairs = enumerate(zip(pieces, more, strict=True))
         return "\n\n".join(f"piece {at}: {explain(*pair)}" for at, pair in pairs)
     if not all(map(is_recorded, rules)):
-        return _told(rules, [], _differing(*map(_numbers, rules)), [])
+        numbers = _differing(*map(_numbers, rules))
+        return _told(rules, [], _with_meanings(rules, numbers), [])
     terms = terms_of(one, other)
     used = _words(terms[0]) | _words(terms[1])
     found = [_numbers(each) for each in rules]
@@ -76,9 +79,31 @@ def _numbers(rule: Rule) -> Terms:
     """The hyperparameters, by how formulas write them."""
     found: Terms = {}
     for name, value in rule.hyperparameters().items():
-        parts = enumerate(value) if is_sequence(value) else ()
-        found |= {symbol(f"{name}.{at}"): repr(each) for at, each in parts} or {name: repr(value)}
+        found |= dict(zip(_written(name, value), map(repr, _parts(value)), strict=True))
     return found
+
+
+def _parts(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if is_sequence(value) and value else (value,)
+
+
+def _written(name: str, value: Any) -> list[str]:
+    """How formulas write a hyperparameter, or each of its numbers."""
+    if not is_sequence(value) or not value:
+        return [name]
+    return [symbol(f"{name}.{at}") for at in range(len(value))]
+
+
+def _with_meanings(
+    rules: tuple[Rule, Rule], found: dict[str, tuple[str, str]]
+) -> dict[str, tuple[str, str]]:
+    """The same under names with their meanings."""
+    titles: dict[str, str] = {}
+    for rule in reversed(rules):
+        told, values = meanings(rule), rule.hyperparameters()
+        for name in told.keys() & values.keys():
+            titles |= {each: f"{each}: {told[name]}" for each in _written(name, values[name])}
+    return {titles.get(name, name): both for name, both in found.items()}
 
 
 def _words(terms: Terms) -> set[str]:
@@ -131,7 +156,8 @@ def _told(
     idle: list[str],
 ) -> str:
     one, other = rules
-    lines = [f"a is {one!r}", f"b is {other!r}", _sentence(list(found))]
+    names = [title.partition(": ")[0] for title in found]
+    lines = [f"a is {one!r}", f"b is {other!r}", _sentence(names)]
     lines += [""] if found else []
     for name, (mine, yours) in found.items():
         lines += [name, f"  a: {mine}", f"  b: {yours}"]

@@ -89,15 +89,23 @@ ScheduleFreeSGD = Face(rules.ScheduleFreeSGD)
 Yogi = Face(rules.Yogi)
 
 
-def optimizers(model: Any, rule: Any, **hyperparameters: Any) -> Optimizer:
+def optimizers(
+    model: Any, rule: Any, *, groups: Groups | None = None, **hyperparameters: Any
+) -> Optimizer:
     """The optimizer of a model, as Knet makes it: `optimizers(model, Adam)`.
+
+    Args:
+        model: what `Optimizer` takes.
+        rule: a rule, or what makes one of the hyperparameters.
+        groups: the parameters with hyperparameters or rules of their own, as in `Optimizer`.
+        hyperparameters: those of the rule, and `dialect`.
 
     >>> from optshare import SGD, Parameter
     >>> optimizers([[Parameter([1.])], []], SGD, lr=0.5)
     Optimizer(1 parameters, SGD(lr=0.5))
     """
     made: Any = rule(**hyperparameters) if callable(rule) else rule
-    return Optimizer(model, made)
+    return Optimizer(model, made, groups=groups)
 
 
 def update(weights: Any, gradients: Any, opt: Optimizer) -> None:

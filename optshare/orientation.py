@@ -19,7 +19,7 @@ class Site(NamedTuple):
     """
 
     place: int = 0
-    """Its index among the parameters."""
+    """Its index among the parameters; of one added later, a number that none had before."""
     path: str = ""
     fans: Fans | None = None
     """The axes of its inputs and of its outputs; `None` where the model does not tell."""

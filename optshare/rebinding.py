@@ -32,7 +32,8 @@ def with_part(binding: Binding, part: Any) -> tuple[Binding, Binding]:
             f"this optimizer holds {', '.join(map(whole.path, chosen))} already; "
             f"opt.adjust changes hyperparameters, opt.reset forgets state"
         )
-    return _only(whole, binding, [*binding.keys, *new]), whole.only(new)
+    held = _only(whole, binding, [*binding.keys, *new])
+    return held, whole.only(new).numbered_after(binding)
 
 
 def without(binding: Binding, removed: list[Any]) -> Binding:
@@ -52,7 +53,7 @@ def _only(whole: Binding, before: Binding, keys: list[Any]) -> Binding:
             f"this optimizer holds {', '.join(lost)}, which the model has no longer; "
             f"call opt.remove({lost if len(lost) > 1 else lost[0]!r}) first"
         )
-    return whole.only(keys)
+    return whole.only(keys).numbered_after(before)
 
 
 def _walked(binding: Binding) -> Binding:

@@ -150,3 +150,19 @@ def test_what_is_no_rule_is_refused(wrong):
         explain(Adam, wrong)
     with pytest.raises(TypeError, match="explain takes two rules"):
         explain(lambda: wrong, Adam)
+
+
+def test_of_rules_that_are_not_recorded_hyperparameters_are_told_with_their_meaning():
+    text = explain(optshare.Muon(dialect="torch"), optshare.Muon(dialect="keras"))
+    assert text.splitlines()[2:7] == [
+        "They differ in weight_decay, adjust_lr_fn, buffer, eps_added and layout.",
+        "",
+        "weight_decay: decoupled decay, at least 0.",
+        "  a: 0.1",
+        "  b: 0.004",
+    ]
+    assert "\neps_added: divide by `|u| + eps`, as Keras and optax do.\n  a: False\n" in text
+    found = explain(optshare.LAMB(dialect="optax"), optshare.LAMB(dialect="keras"))
+    assert "decoupled_weight_decay: shrink the weights before, outside of the ratio." in found
+    found = explain(optshare.Adafactor, optshare.Adafactor(dialect="optax"))
+    assert "\neps[0]: eps1, by default the machine's, and eps2, " in found

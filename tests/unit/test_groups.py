@@ -533,3 +533,9 @@ def test_the_same_groups_by_other_names_go_on(model):
     opt = Adam(model, groups={lambda path, _: path.endswith("bias"): {"lr": 0.25}})
     opt.load_state_dict(saved)
     assert opt.state_for(model[0].bias).lr == 0.5
+
+
+def test_knets_way_of_making_an_optimizer_takes_groups():
+    model = {"w": optshare.Parameter([1.0]), "b": optshare.Parameter([1.0])}
+    opt = optshare.optimizers(model, optshare.Adam, lr=0.1, groups={"b": {"lr": 0.5}})
+    assert [(use.rule.lr, use.paths) for use in opt.groups] == [(0.1, ("w",)), (0.5, ("b",))]

@@ -512,3 +512,21 @@ def test_flax_and_equinox_modules_grow_in_a_model_that_can_change():
     whole = SGD(layers[0])
     with pytest.raises(UnregisteredParameterError, match="put it there first"):
         whole.add(eqx.nn.Linear(2, 1, key=jax.random.key(1)))
+
+
+def test_places_stay_unique_when_parameters_come_and_go():
+    one, two, three, four = (Parameter(np.zeros(3)) for _ in range(4))
+    model = [one, two]
+    opt = Optimizer(model, optshare.OptimizerChain(optshare.Noise(), SGD(lr=1.0)))
+    opt.update([np.zeros(3)] * 2)
+    first = two.value.copy()
+    opt.remove(one)
+    model[0] = three
+    opt.add(three)
+    opt.update([np.zeros(3)] * 2)
+    opt.remove(three)
+    model[0] = four
+    opt.add(four)
+    opt.update([np.zeros(3)] * 2)
+    assert [opt.state_for(each).place for each in (two, four)] == [1.0, 3.0]
+    assert len({tuple(each) for each in (first, one.value, three.value, four.value)}) == 4

@@ -369,18 +369,21 @@ def _deviations(proof, shape, rule, scale):
 
 
 def _of_state(proof, ours, theirs, lr):
+    for name, kept in kept_by(proof, ours, theirs):
+        each = np.asarray((ours.arrays | ours.scalars)[name])
+        yield deviation(kept, each, lr) if kept.shape == each.shape else np.inf
+
+
+def kept_by(proof, ours, theirs):
+    """A framework's state by our names, in our signs and, where the sizes fit, our shapes."""
     names = STATES.get(proof.dialect, {})
     names = names.get(proof.rule, names.get(""))
     for name, each in (ours.arrays | ours.scalars).items():
         if name in NOT_KEPT.get((proof.dialect, proof.rule), ()):
             continue
         at = names[name] if names else name
-        kept = theirs[at.lstrip("-")]
-        if np.size(kept) != np.size(each):
-            yield np.inf
-            continue
-        kept = np.reshape(-kept if at.startswith("-") else kept, np.shape(each))
-        yield deviation(kept, np.asarray(each), lr)
+        kept = np.asarray(-theirs[at[1:]] if at.startswith("-") else theirs[at])
+        yield name, np.reshape(kept, np.shape(each)) if kept.size == np.size(each) else kept
 
 
 def missing():

@@ -51,28 +51,6 @@ def test_values_and_state_are_torchs_over_many_steps_with_changing_lr(
         assert deviation(other.state[tensor][name].numpy(), array) <= 1e-12
 
 
-@every_pair
-@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e3])
-def test_a_step_in_single_precision_is_torchs_to_four_units_in_the_last_place(
-    ours, theirs, options, scale
-):
-    lr, rng = np.float32(0.1), np.random.default_rng(0)
-    p = Parameter(scale * rng.normal(size=100), np.float32)
-    tensor = torch.nn.Parameter(torch.tensor(p.value))
-    opt, other = ours([p], lr=0.1, **options), theirs([tensor], lr=0.1, **options)
-    for _ in range(20):
-        g = rng.normal(size=100).astype(np.float32)
-        before = np.abs(p.value)
-        opt.update([g])
-        tensor.grad = torch.tensor(g)
-        other.step()
-        unit = np.spacing(np.maximum(np.maximum(before, np.abs(p.value)), lr))
-        assert np.all(np.abs(p.value - tensor.detach().numpy()) <= 4 * unit)
-        p.value = tensor.detach().numpy()
-        for name, array in opt.state_for(p).arrays.items():
-            array[...] = other.state[tensor][name].numpy()
-
-
 @pytest.mark.parametrize(
     ("face", "options", "wanted"),
     [
