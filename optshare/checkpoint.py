@@ -8,12 +8,14 @@ import numpy as np
 
 from optshare.backend import placed, seam_of
 from optshare.binding import Binding
+from optshare.dtypes import dtype_name
 from optshare.errors import CheckpointError, HyperparameterError
+from optshare.kernels.beginning import begun
 from optshare.narrowing import is_dict, is_sequence
 from optshare.registry import host_copy, owner
 from optshare.rules.array import Site
 from optshare.rules.base import Rule
-from optshare.state import IdentityStore, ParameterState, begun, dtype_name
+from optshare.state import IdentityStore, ParameterState
 from optshare.tree import Named
 
 FORMAT = "optshare.optimizer.1"

@@ -9,6 +9,7 @@ import numpy as np
 from optshare import registry
 from optshare.backend import Backend, Seam, placed, seam_of
 from optshare.binding import Binding, Pairs
+from optshare.dtypes import dtype_name, working_dtype
 from optshare.errors import GradientShapeError, ParameterError
 from optshare.kernels import numpy as numpy_kernel
 from optshare.kernels.memory import aligned_copy
@@ -19,7 +20,7 @@ from optshare.parameter import is_array
 from optshare.rules.array import Site
 from optshare.rules.base import Rule
 from optshare.slots import HeldSlot
-from optshare.state import IdentityStore, ParameterState, dtype_name, working_dtype
+from optshare.state import IdentityStore, ParameterState
 
 Numbers = dict[int, Rule]
 """Each rule at a step, by the id of the rule with its schedules."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from optshare.dispatch import namespace_of
+from optshare.dtypes import dtype_name
 from optshare.initializers import ones
 from optshare.layers.base import Layer
 from optshare.layers.checks import Activation, sizes_and_activation, unfit, whole
@@ -25,7 +26,6 @@ from optshare.layers.weights import bias as bias_of
 from optshare.namespace.protocol import Namespace
 from optshare.narrowing import is_sequence
 from optshare.recipes import Sizes
-from optshare.state import dtype_name
 
 
 class LastAxesNorm(Layer):

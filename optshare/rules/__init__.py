@@ -1,5 +1,6 @@
 """Update rules: each one's mathematics, written once."""
 
+from optshare.kernels.expression import maximum, minimum, sign, sqrt, where
 from optshare.rules.adabelief import AdaBelief
 from optshare.rules.adagrad import Adadelta, Adagrad
 from optshare.rules.adam import Adam, AdamW
@@ -7,7 +8,6 @@ from optshare.rules.adamax import AdaMax
 from optshare.rules.array import ArrayRule, Site
 from optshare.rules.base import Rule
 from optshare.rules.chain import OptimizerChain
-from optshare.rules.expression import maximum, minimum, sign, sqrt, where
 from optshare.rules.lion import Lion
 from optshare.rules.nadam import NAdam
 from optshare.rules.oadam import OAdam

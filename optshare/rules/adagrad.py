@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from optshare.kernels.expression import rooted, sqrt
 from optshare.rules.base import Arrays, Number, Rule, decayed
-from optshare.rules.expression import rooted, sqrt
 
 
 class Adagrad(Rule):

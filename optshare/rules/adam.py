@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from optshare.errors import HyperparameterError
+from optshare.kernels.expression import maximum, sqrt
 from optshare.rules.base import Arrays, Number, Rule, decayed, shrunk
-from optshare.rules.expression import maximum, sqrt
 
 
 class Adam(Rule):

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self, dataclass_transform
 import numpy as np
 
 from optshare.errors import HyperparameterError, choices
+from optshare.kernels.mathematics import Mathematics
 from optshare.narrowing import is_sequence
 
 Arrays = dict[str, Any]
@@ -20,7 +21,7 @@ Number = Any
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 @dataclass(frozen=True, kw_only=True)
-class Rule:
+class Rule(Mathematics):
     """An element-wise update: `(state, value, gradient) -> (state, step)`.
 
     A subclass annotates its hyperparameters with their defaults, names its state
@@ -34,7 +35,7 @@ class Rule:
     ...     def step(self, value, gradient, state, t):
     ...         return {}, self.lr * sign(gradient)
     >>> import numpy as np, optshare
-    >>> from optshare.rules.expression import sign
+    >>> from optshare.rules import sign
     >>> w = optshare.Parameter([1., 2.])
     >>> optshare.Optimizer([w], Sign()).update([np.array([3., -4.])])
     >>> w
@@ -75,7 +76,7 @@ class Rule:
             state: the arrays of `state_names` and the numbers of `scalar_names`.
             t: how many updates this parameter has had, with this one.
 
-        Written in operators and the functions of `optshare.rules.expression`; a
+        Written in operators and the functions of `optshare.rules`; a
         hyperparameter that is 0 is false, which decides what is recorded; a
         scheduled one is true, even where it is 0 at a step.
         """

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any, Self
 
 from optshare.errors import HyperparameterError, choices
+from optshare.kernels.mathematics import Piece
+from optshare.kernels.stages import part
 from optshare.rules.array import ArrayRule
 from optshare.rules.base import Arrays, Rule, by_last_part
 
@@ -84,6 +87,25 @@ class OptimizerChain(Rule):
             new.update({f"{at}.{name}": each for name, each in own.items()})
         return new, gradient
 
+    def split(self) -> list[Piece]:
+        """The element-wise pieces between those that see whole arrays, each run as one chain.
+
+        >>> from optshare.rules import SGD
+        >>> chain = OptimizerChain(SGD(), SGD(), ArrayRule(), SGD())
+        >>> [(type(piece.rule).__name__, piece.first) for piece in chain.split()]
+        [('OptimizerChain', 0), ('ArrayRule', 2), ('OptimizerChain', 3)]
+        """
+        found: list[Piece] = []
+        numbered = enumerate(self.pieces)
+        for whole, run in groupby(numbered, lambda each: isinstance(each[1], ArrayRule)):
+            members = list(run)
+            if whole:
+                found += [Piece(piece, elementwise=False, first=at) for at, piece in members]
+            else:
+                chain = type(self)(*(piece for _, piece in members))
+                found.append(Piece(chain, first=members[0][0], length=len(members)))
+        return found
+
     # -- hyperparameters -------------------------------------------------------------------
 
     def hyperparameters(self) -> dict[str, Any]:
@@ -131,18 +153,6 @@ class OptimizerChain(Rule):
         raise HyperparameterError(
             f"{self.kind} has no hyperparameter {name!r}; choices: {choices(known, name)}"
         )
-
-
-def part(state: Arrays, at: int) -> Arrays:
-    """What of a chain's state belongs to a piece.
-
-    >>> part({"0.buffer": 1, "10.buffer": 2}, 0)
-    {'buffer': 1}
-    """
-    prefix = f"{at}."
-    return {
-        name.removeprefix(prefix): each for name, each in state.items() if name.startswith(prefix)
-    }
 
 
 def is_elementwise(rule: Rule) -> bool:

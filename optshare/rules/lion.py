@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from optshare.kernels.expression import sign
 from optshare.rules.base import Arrays, Number, Rule, shrunk
-from optshare.rules.expression import sign
 
 
 class Lion(Rule):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from optshare.kernels.expression import sqrt
 from optshare.rules.base import Arrays, Number, Rule
-from optshare.rules.expression import sqrt
 
 
 class OAdam(Rule):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from optshare.kernels.expression import maximum, sqrt, where
 from optshare.rules.base import Arrays, Number, Rule, decayed, shrunk
-from optshare.rules.expression import maximum, sqrt, where
 
 SHORTEST = 5.0
 """The length of the average up to which the second moment is not yet used."""

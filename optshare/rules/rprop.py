@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from optshare.errors import HyperparameterError
+from optshare.kernels.expression import maximum, minimum, sign, where
 from optshare.rules.base import Arrays, Number, Rule, is_scheduled
-from optshare.rules.expression import maximum, minimum, sign, where
 
 
 class Rprop(Rule):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from optshare.errors import HyperparameterError
+from optshare.kernels.expression import where
 from optshare.rules.base import Arrays, Number, Rule, decayed
-from optshare.rules.expression import where
 
 
 class SGD(Rule):

@@ -8,7 +8,8 @@ import pytest
 
 import optshare
 from optshare import Parameter
-from optshare.state import IdentityStore, ParameterState, working_dtype
+from optshare.dtypes import working_dtype
+from optshare.state import IdentityStore, ParameterState
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import operator
 import numpy as np
 import pytest
 
-from optshare.rules.expression import (
+from optshare.kernels.expression import (
     SCALAR,
     SYMBOLS,
     Expression,
