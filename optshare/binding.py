@@ -9,8 +9,8 @@ from optshare.errors import EmptyModelError, ParameterError, UnregisteredParamet
 from optshare.foreign import foreign
 from optshare.gradients import Gradients, added
 from optshare.narrowing import is_container, is_sequence
+from optshare.orientation import Site
 from optshare.plain import PlainTree
-from optshare.rules.array import Site
 from optshare.slots import Slot
 from optshare.state import IdentityStore
 from optshare.structure import beside

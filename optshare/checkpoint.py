@@ -12,8 +12,8 @@ from optshare.dtypes import dtype_name
 from optshare.errors import CheckpointError, HyperparameterError
 from optshare.kernels.beginning import begun
 from optshare.narrowing import is_dict, is_sequence
+from optshare.orientation import Site
 from optshare.registry import host_copy, owner
-from optshare.rules.array import Site
 from optshare.rules.base import Rule
 from optshare.state import IdentityStore, ParameterState
 from optshare.tree import Named

@@ -16,8 +16,8 @@ from optshare.kernels.memory import aligned_copy
 from optshare.kernels.reference import evaluate
 from optshare.kernels.stages import Run, Stage, staged
 from optshare.narrowing import is_host
+from optshare.orientation import Site
 from optshare.parameter import is_array
-from optshare.rules.array import Site
 from optshare.rules.base import Rule
 from optshare.slots import HeldSlot
 from optshare.state import IdentityStore, ParameterState

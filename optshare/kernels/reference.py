@@ -48,8 +48,8 @@ def steps(
         return known[operand] if isinstance(operand, str) else operand
 
     for result, name, operands in program.arrays:
-        computed = _computed(ops, name, [*map(found, operands)], known["value"])
-        known[result] = cast(ops, computed, working)
+        given = [found(each) for each in operands]
+        known[result] = cast(ops, computed(ops, name, given, known["value"]), working)
     new = {name: cast(ops, known[source], working) for name, source in program.results.items()}
     return new, _as_array(ops, found(program.step), known["value"])
 
@@ -59,7 +59,8 @@ def cast(ops: Any, array: Any, dtype: Any) -> Any:
     return array if array.dtype == dtype else ops.astype(array, dtype)
 
 
-def _computed(ops: Any, name: str, operands: list[Any], like: Any) -> Any:
+def computed(ops: Any, name: str, operands: list[Any], like: Any) -> Any:
+    """One operation; a number stands for an array like another one where it must."""
     if name == "where" and isinstance(operands[0], float | bool):
         return _as_array(ops, operands[1] if operands[0] else operands[2], like)
     if name in OF_ARRAYS_ONLY:

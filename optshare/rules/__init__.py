@@ -1,11 +1,12 @@
 """Update rules: each one's mathematics, written once."""
 
 from optshare.kernels.expression import maximum, minimum, sign, sqrt, where
+from optshare.orientation import Site
 from optshare.rules.adabelief import AdaBelief
 from optshare.rules.adagrad import Adadelta, Adagrad
 from optshare.rules.adam import Adam, AdamW
 from optshare.rules.adamax import AdaMax
-from optshare.rules.array import ArrayRule, Site
+from optshare.rules.array import ArrayRule
 from optshare.rules.base import Rule
 from optshare.rules.chain import OptimizerChain
 from optshare.rules.lion import Lion

@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 from optshare.kernels.mathematics import Piece
+from optshare.orientation import Site
 from optshare.rules.base import Arrays, Rule
-
-
-class Site(NamedTuple):
-    """Where a parameter stands."""
-
-    place: int = 0
-    """Its index among the parameters."""
-    path: str = ""
-    fans: tuple[tuple[int, ...], tuple[int, ...]] | None = None
-    """Of a matrix-like weight, the axes of its inputs and those of its outputs."""
 
 
 class ArrayRule(Rule):
@@ -36,13 +27,13 @@ class ArrayRule(Rule):
     Parameter(array([0.94, 1.92]))
     """
 
-    def initial_state(self, ops: Any, value: Any, site: Any) -> Arrays:
+    def initial_state(self, ops: Any, value: Any, site: Site) -> Arrays:
         """The state before the first step: arrays of any shape, and the numbers.
 
         Args:
             ops: the array functions of the memory that the parameter is in.
             value: the parameter's array, in the dtype of the state.
-            site: a `Site`, where the parameter stands.
+            site: where the parameter stands.
         """
         return {}
 

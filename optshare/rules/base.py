@@ -11,8 +11,9 @@ from typing import Any, ClassVar, Self, dataclass_transform
 import numpy as np
 
 from optshare.errors import HyperparameterError, choices
-from optshare.kernels.mathematics import Mathematics
 from optshare.narrowing import is_sequence
+from optshare.parameter import is_array
+from optshare.pure.form import PureForm
 
 Arrays = dict[str, Any]
 Number = Any
@@ -21,7 +22,7 @@ Number = Any
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 @dataclass(frozen=True, kw_only=True)
-class Rule(Mathematics):
+class Rule(PureForm):
     """An element-wise update: `(state, value, gradient) -> (state, step)`.
 
     A subclass annotates its hyperparameters with their defaults, names its state
@@ -118,7 +119,7 @@ class Rule(Mathematics):
 
     def _require_range(self, name: str, value: Any) -> None:
         low, high = self._LIMITS.get(name, (-math.inf, math.inf))
-        for each in value if is_sequence(value) else (value,):
+        for each in _parts(value):
             if _is_real(each) and not low <= each < high:
                 raise HyperparameterError(
                     f"{type(self).__name__}: {name} must be in [{low:g}, {high:g}), not {value!r}"
@@ -133,11 +134,11 @@ class Rule(Mathematics):
         """The hyperparameters and options by name."""
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
-    def at(self, step: int) -> Self:
+    def at(self, step: Any) -> Self:
         """The rule with the number that each schedule gives at a step.
 
         Args:
-            step: how many steps the optimizer has taken before.
+            step: how many steps the optimizer has taken before; it may be traced.
 
         Raises:
             HyperparameterError: a schedule gives no number, or one out of range.
@@ -154,11 +155,13 @@ class Rule(Mathematics):
             object.__setattr__(now, name, self._numbers_at(step, name, value))
         return now
 
-    def _numbers_at(self, step: int, name: str, value: Any) -> Any:
+    def _numbers_at(self, step: Any, name: str, value: Any) -> Any:
         if is_sequence(value):
             return tuple(self._numbers_at(step, name, each) for each in value)
         if not callable(value):
             return value
+        if _is_one(step) and not _is_real(step):
+            return self._traced_at(step, name, value)
         given: Any = value(step)
         number = _as_number(given)
         low, high = self._LIMITS.get(name, (-math.inf, math.inf))
@@ -168,6 +171,53 @@ class Rule(Mathematics):
                 f"{value!r}; it must be a number in [{low:g}, {high:g})"
             )
         return number
+
+    def _traced_at(self, step: Any, name: str, schedule: Any) -> Any:
+        """What a schedule gives for a step that is an array; its number may not be known yet."""
+        try:
+            given = schedule(step)
+        except Exception as error:  # whatever a tracer raises where its number is asked for
+            raise HyperparameterError(
+                f"{type(self).__name__}: the schedule {schedule!r} of {name} takes no traced step "
+                f"({type(error).__name__}); write it in the functions of the engine, or give its "
+                f"number to each update: rule.update(gradients, state, params, {name}=...)"
+            ) from error
+        if not (_is_real(given) or _is_one(given)):
+            raise HyperparameterError(
+                f"{type(self).__name__}: {name} is {given!r} by its schedule {schedule!r}; "
+                f"it must be a number, or an array of no dimensions"
+            )
+        return given
+
+    def given(self, **changes: Any) -> Self:
+        """The rule with some hyperparameters changed, which may be arrays of no dimensions.
+
+        Raises:
+            HyperparameterError: a name that the rule does not have, or a value out of range.
+
+        >>> from optshare.rules import SGD
+        >>> SGD(lr=0.1).given(lr=np.asarray(0.5)).lr
+        array(0.5)
+        """
+        require_known(type(self), changes)
+        arrays = {name: each for name, each in changes.items() if _has_array(each)}
+        for name, each in arrays.items():
+            self._require_given(name, each)
+        numbers = {name: each for name, each in changes.items() if name not in arrays}
+        now = copy(self.adjusted(**numbers))
+        for name, each in arrays.items():
+            object.__setattr__(now, name, each)
+        return now
+
+    def _require_given(self, name: str, value: Any) -> None:
+        own = getattr(self, name)
+        fits = len(value) == len(own) if is_sequence(value) and is_sequence(own) else True
+        fits = fits and is_sequence(value) == is_sequence(own) and not isinstance(own, bool | str)
+        if not fits or not all(_is_set(each) or _is_one(each) for each in _parts(value)):
+            raise HyperparameterError(
+                f"{type(self).__name__}: {name} must be like {own!r}, of numbers or arrays of no "
+                f"dimensions, not {value!r}"
+            )
 
     def adjusted(self, **changes: Any) -> Self:
         """The rule with some hyperparameters changed.
@@ -186,6 +236,19 @@ def _is_real(value: Any) -> bool:
 def _is_set(value: Any) -> bool:
     """Whether a hyperparameter may be this: a number or a schedule."""
     return _is_real(value) or (callable(value) and not isinstance(value, type))
+
+
+def _is_one(value: Any) -> bool:
+    """Whether something is an array of no dimensions, that is no truth."""
+    return is_array(value) and tuple(value.shape) == () and "bool" not in str(value.dtype)
+
+
+def _has_array(value: Any) -> bool:
+    return any(is_array(each) and not _is_real(each) for each in _parts(value))
+
+
+def _parts(value: Any) -> Any:
+    return value if is_sequence(value) else (value,)
 
 
 def _as_number(value: Any) -> float | None:

@@ -116,7 +116,7 @@ class OptimizerChain(Rule):
             for name, value in each.hyperparameters().items()
         }
 
-    def at(self, step: int) -> Self:
+    def at(self, step: Any) -> Self:
         """The chain with the number that each schedule gives at a step."""
         now = [each.at(step) for each in self.pieces]
         same = all(one is other for one, other in zip(now, self.pieces, strict=True))
@@ -128,13 +128,25 @@ class OptimizerChain(Rule):
         Raises:
             HyperparameterError: a name that no piece has, or more than one.
         """
+        pairs = zip(self.pieces, self._own(changes), strict=True)
+        return type(self)(*(each.adjusted(**its) for each, its in pairs))
+
+    def given(self, **changes: Any) -> Self:
+        """The chain with some hyperparameters changed, which may be arrays of no dimensions.
+
+        Raises:
+            HyperparameterError: a name that no piece has, or more than one.
+        """
+        pairs = zip(self.pieces, self._own(changes), strict=True)
+        return type(self)(*(each.given(**its) for each, its in pairs))
+
+    def _own(self, changes: dict[str, Any]) -> list[dict[str, Any]]:
+        """What of some changes is each piece's, by its own names."""
         own: list[dict[str, Any]] = [{} for _ in self.pieces]
         for name, value in changes.items():
             at, _, alone = self.full_name(name).partition(".")
             own[int(at)][alone] = value
-        return type(self)(
-            *(each.adjusted(**its) for each, its in zip(self.pieces, own, strict=True))
-        )
+        return own
 
     def full_name(self, name: str) -> str:
         """The name by place of a hyperparameter that is given by its name alone.
