@@ -27,8 +27,9 @@ def is_number(thing: Any) -> bool:
 class Traced:
     """Computes what depends on scalars only: on the host what it can, the rest by `ops`.
 
-    `1 - b**t` is computed as `-expm1(t * log(b))`: the difference of two numbers
-    that are nearly equal would be off by 1e-5 in single precision.
+    `1 - b**t` is computed as `-expm1(t * log(b))`, and `b**t` as `exp(t * log(b))`, with
+    a logarithm in double precision: in single precision the one would be off by 1e-5 as a
+    difference of numbers that are nearly equal, the other as a power of a b that is rounded.
     """
 
     def __init__(self, ops: Any) -> None:
@@ -47,7 +48,9 @@ class Traced:
             values = [known[each] if isinstance(each, str) else each for each in operands]
             if all(map(is_number, values)):
                 known[result] = SCALAR[name](*values)
-            elif name == "subtract" and values[0] == 1 and operands[1] in powers:
+            elif name == "pow" and is_number(values[0]) and values[0] > 0:
+                known[result] = self._ops.exp(values[1] * math.log(values[0]))
+            elif name == "subtract" and operands[0] == 1 and operands[1] in powers:
                 known[result] = self._correction(*powers[operands[1]], values[1])
             else:
                 known[result] = computed(self._ops, name, values, like)

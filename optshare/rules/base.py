@@ -160,10 +160,10 @@ class Rule(PureForm):
             return tuple(self._numbers_at(step, name, each) for each in value)
         if not callable(value):
             return value
-        if _is_one(step) and not _is_real(step):
-            return self._traced_at(step, name, value)
-        given: Any = value(step)
+        given: Any = self._traced_at(step, name, value) if is_array(step) else value(step)
         number = _as_number(given)
+        if number is None and _is_one(given):
+            return given  # which is traced
         low, high = self._LIMITS.get(name, (-math.inf, math.inf))
         if number is None or not low <= number < high:
             raise HyperparameterError(
@@ -173,21 +173,15 @@ class Rule(PureForm):
         return number
 
     def _traced_at(self, step: Any, name: str, schedule: Any) -> Any:
-        """What a schedule gives for a step that is an array; its number may not be known yet."""
+        """What a schedule gives for a step whose number may not be known yet."""
         try:
-            given = schedule(step)
+            return schedule(step)
         except Exception as error:  # whatever a tracer raises where its number is asked for
             raise HyperparameterError(
                 f"{type(self).__name__}: the schedule {schedule!r} of {name} takes no traced step "
                 f"({type(error).__name__}); write it in the functions of the engine, or give its "
                 f"number to each update: rule.update(gradients, state, params, {name}=...)"
             ) from error
-        if not (_is_real(given) or _is_one(given)):
-            raise HyperparameterError(
-                f"{type(self).__name__}: {name} is {given!r} by its schedule {schedule!r}; "
-                f"it must be a number, or an array of no dimensions"
-            )
-        return given
 
     def given(self, **changes: Any) -> Self:
         """The rule with some hyperparameters changed, which may be arrays of no dimensions.
@@ -239,8 +233,10 @@ def _is_set(value: Any) -> bool:
 
 
 def _is_one(value: Any) -> bool:
-    """Whether something is an array of no dimensions, that is no truth."""
-    return is_array(value) and tuple(value.shape) == () and "bool" not in str(value.dtype)
+    """Whether something is an array of one real number, of no dimensions."""
+    if not is_array(value) or tuple(value.shape) != ():
+        return False
+    return any(each in str(value.dtype) for each in ("float", "int"))
 
 
 def _has_array(value: Any) -> bool:
