@@ -13,6 +13,7 @@ import numpy as np
 from optshare.errors import CapabilityError, NonScalarLossError, UnreachedParametersError
 from optshare.namespace.protocol import Namespace
 from optshare.narrowing import is_numpy
+from optshare.orientation import Fans
 from optshare.overlay import Overlay, current
 from optshare.parameter import is_array
 from optshare.tree import keyed
@@ -184,6 +185,14 @@ class BaseBackend(Seam):
         Pairs (path, Buffer); a Buffer that is given a value writes it into the model.
         """
         return []
+
+    def fans(self, model: Any) -> dict[str, Fans]:
+        """Which axes of the framework's own weights are inputs and which outputs, by path.
+
+        `optshare.extend` has `first_in(ndim)` and `first_out(ndim)`, and `NO_MATRIX` for the
+        weights of what is no linear map. What is not told is left to the rule.
+        """
+        return {}
 
     def rebuilt(self, tree: Any, values: dict[str, Any], *, keep: bool = True) -> Any:
         """The framework's own immutable model with other arrays at some paths.

@@ -11,6 +11,7 @@ from optshare.gradients import Gradients, added
 from optshare.narrowing import is_container, is_sequence
 from optshare.orientation import Site
 from optshare.plain import PlainTree
+from optshare.sites import sites
 from optshare.slots import Slot
 from optshare.state import IdentityStore
 from optshare.structure import beside
@@ -39,9 +40,7 @@ class Binding:
         self.keys = [each.key for each in self.entries]
         """The parameters, each once, in the order of definition."""
         self._paths = IdentityStore((each.key, each.path) for each in self.entries)
-        self._sites = IdentityStore(
-            (each.key, Site(place, each.path)) for place, each in enumerate(self.entries)
-        )
+        self._sites = IdentityStore(zip(self.keys, sites(model, self.entries), strict=True))
         self._by_path = dict(pairs)
         self.tree = PlainTree(model, pairs)
         """The model; its slots are the parameters that are the caller's own arrays."""
@@ -49,6 +48,16 @@ class Binding:
     def path(self, key: Any) -> str:
         """Where a parameter was found first."""
         return self._paths[key]
+
+    def key_at(self, path: str) -> Any:
+        """The parameter at a path.
+
+        Raises:
+            UnregisteredParameterError: there is none.
+        """
+        if path not in self._by_path:
+            raise UnregisteredParameterError(f"there is no parameter at {path!r}")
+        return self._by_path[path]
 
     def site(self, key: Any) -> Site:
         """Where a parameter stands."""

@@ -6,28 +6,30 @@ from typing import Any
 
 import numpy as np
 
-from optshare.backend import placed, seam_of
 from optshare.binding import Binding
 from optshare.dtypes import dtype_name
 from optshare.errors import CheckpointError, HyperparameterError
 from optshare.kernels.beginning import begun
 from optshare.narrowing import is_dict, is_sequence
 from optshare.orientation import Site
-from optshare.registry import host_copy, owner
+from optshare.pipeline import Kept, Pipeline
+from optshare.registry import host_copy
 from optshare.rules.base import Rule
 from optshare.state import IdentityStore, ParameterState
 from optshare.tree import Named
+from optshare.writing import beside
 
 FORMAT = "optshare.optimizer.1"
 KEPT = ("aliases", "rule", "shape", "dtype", "hyperparameters", "t", "step", "arrays", "scalars")
 
 
-def saved(binding: Binding, store: IdentityStore, steps: int) -> dict[str, Any]:
+def saved(binding: Binding, store: IdentityStore, steps: int, pipeline: Pipeline) -> dict[str, Any]:
     """Everything needed to go on later; nothing in it is shared with the optimizer."""
     return {
         "format": FORMAT,
         "steps": steps,
         "parameters": {each.path: _saved_one(each, store[each.key]) for each in binding.entries},
+        "transforms": pipeline.saved(binding),
     }
 
 
@@ -46,11 +48,11 @@ def _saved_one(entry: Named, state: ParameterState) -> dict[str, Any]:
 
 
 def restored(
-    binding: Binding, store: IdentityStore, data: dict[str, Any]
-) -> tuple[IdentityStore, int]:
-    """A new store and the count of steps from what `saved` gave; strict, and changes nothing.
+    binding: Binding, store: IdentityStore, data: dict[str, Any], pipeline: Pipeline
+) -> tuple[IdentityStore, int, list[Kept]]:
+    """A new store, the count of steps, and what transforms keep, from what `saved` gave.
 
-    Schedules are those of the store that there is.
+    Strict, and changes nothing. Schedules are those of the store that there is.
 
     Raises:
         CheckpointError: the data has another format, other paths, or a
@@ -64,7 +66,7 @@ def restored(
         raise CheckpointError(f"the parameters are a {type(parameters).__name__}, not a dict")
     _require_equal_paths(set(parameters), {each.path for each in binding.entries})
     try:
-        steps = _steps(data)
+        steps, kept = _steps(data), pipeline.restored(binding, data.get("transforms", []))
         pairs = [
             (each.key, _restored_one(each, site, store[each.key].rule, parameters[each.path]))
             for each in binding.entries
@@ -78,7 +80,7 @@ def restored(
     if beyond:
         path = binding.path(beyond[0])
         raise CheckpointError(f"{path!r}: its last update is at none of the saved {steps} steps")
-    return IdentityStore(pairs), steps
+    return IdentityStore(pairs), steps, kept
 
 
 def _steps(data: dict[str, Any]) -> int:
@@ -150,10 +152,7 @@ def _array(entry: Named, name: str, data: Any, shape: tuple[int, ...]) -> Any:
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{entry.path!r}: {name} is no array: {error}") from error
     _require_same(entry, f"shape of {name}", array.shape, shape)
-    backend, value = owner(entry.key.stored), entry.key.stored
-    if seam_of(backend).host_view(value) is not None:
-        return array
-    return placed(backend.ops, array, value)
+    return beside(entry.key, array)
 
 
 def _saved_dtype(entry: Named) -> str:

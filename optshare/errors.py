@@ -91,6 +91,10 @@ class NonFiniteLossError(DifferentiationError, FloatingPointError):
     """The loss is NaN or infinite; nothing was updated."""
 
 
+class NonFiniteGradientError(DifferentiationError, FloatingPointError):
+    """A gradient has an element that is NaN or infinite; nothing was updated."""
+
+
 class UnreachedParametersError(DifferentiationError):
     """A differentiation read none of the parameters it was asked for."""
 

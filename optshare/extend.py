@@ -52,6 +52,7 @@ from optshare.namespace.windows import (
     pool_windows,
 )
 from optshare.operators import Operators
+from optshare.orientation import NO_MATRIX, Fans, first_in, first_out
 from optshare.overlay import Overlay, Suspended
 from optshare.overlay import current as current_overlay
 from optshare.parameter import Box, Buffer, Parameter, floating, is_array, is_floating
@@ -62,6 +63,7 @@ from optshare.tree import boxes, leaves, params
 
 __all__ = [
     "NN",
+    "NO_MATRIX",
     "Backend",
     "BackendDescription",
     "BaseBackend",
@@ -73,6 +75,7 @@ __all__ = [
     "DifferentiationError",
     "EmptyModelError",
     "EscapedValueError",
+    "Fans",
     "FreedRecordError",
     "Gradients",
     "HeldSlot",
@@ -101,6 +104,8 @@ __all__ = [
     "conv_transpose_windows",
     "conv_windows",
     "current_overlay",
+    "first_in",
+    "first_out",
     "flat",
     "floating",
     "hookimpl",

@@ -59,19 +59,25 @@ class Face(Generic[P, R]):
         return f"optshare.{self.__name__}"
 
 
+LAMB = Face(rules.LAMB)
+LARS = Face(rules.LARS)
 SGD = Face(rules.SGD)
 AdaBelief = Face(rules.AdaBelief)
 AdaMax = Face(rules.AdaMax)
+Adafactor = Face(rules.Adafactor)
 Adadelta = Face(rules.Adadelta)
 Adagrad = Face(rules.Adagrad)
 Adam = Face(rules.Adam)
 AdamW = Face(rules.AdamW)
 Lion = Face(rules.Lion)
+Muon = Face(rules.Muon)
 NAdam = Face(rules.NAdam)
 OAdam = Face(rules.OAdam)
 RAdam = Face(rules.RAdam)
 RMSProp = Face(rules.RMSProp)
 Rprop = Face(rules.Rprop)
+ScheduleFreeAdamW = Face(rules.ScheduleFreeAdamW)
+ScheduleFreeSGD = Face(rules.ScheduleFreeSGD)
 Yogi = Face(rules.Yogi)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from optshare.orientation import Fans
+
 
 class Foreign(Protocol):
     """Who knows the frameworks' own models and arrays."""
@@ -14,6 +16,10 @@ class Foreign(Protocol):
 
     def buffers(self, thing: Any) -> list[tuple[str, Any]]:
         """Pairs (path, box) of what a framework's own model holds beside its parameters."""
+        ...
+
+    def fans(self, thing: Any) -> dict[str, Fans]:
+        """The axes of the weights of a framework's own model, by path, where it knows them."""
         ...
 
     def rebuilt(self, thing: Any, values: dict[str, Any], *, keep: bool = True) -> Any:

@@ -10,6 +10,7 @@ from optshare import registry
 from optshare.backend import placed
 from optshare.errors import BackendError
 from optshare.narrowing import is_host, is_numpy
+from optshare.orientation import Fans
 
 
 class Natives:
@@ -24,6 +25,11 @@ class Natives:
         """Pairs (path, box) of what a framework's own model holds beside its parameters."""
         backend: Any = registry.load(registry.native_claimants(_kind(thing))[0])
         return backend.buffers(thing) if hasattr(backend, "buffers") else []
+
+    def fans(self, thing: Any) -> dict[str, Fans]:
+        """The axes of the weights of a framework's own model, by path, where it knows them."""
+        backend: Any = registry.load(registry.native_claimants(_kind(thing))[0])
+        return backend.fans(thing) if hasattr(backend, "fans") else {}
 
     def rebuilt(self, thing: Any, values: dict[str, Any], *, keep: bool = True) -> Any:
         """A framework's own immutable model with other arrays at some paths."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Literal, NoReturn
 
-from optshare import checkpoint, overlay, registry
+from optshare import averaging, checkpoint, overlay, registry
 from optshare.backend import Backend
 from optshare.binding import Binding, Pairs
 from optshare.building import built
@@ -18,11 +19,15 @@ from optshare.errors import (
     NonFiniteLossError,
     ParameterError,
 )
+from optshare.pipeline import Pipeline
 from optshare.rules.base import Rule
+from optshare.rules.chain import OptimizerChain, divided
+from optshare.rules.transform import Transform
 from optshare.state import IdentityStore, ParameterState
-from optshare.updating import Plan, apply, planned
+from optshare.updating import Plan, apply, jobs_of, moved, planned
+from optshare.writing import holding, restore
 
-NonFinite = Literal["raise", "propagate"]
+NonFinite = Literal["raise", "skip", "propagate"]
 
 
 class Optimizer:
@@ -33,8 +38,10 @@ class Optimizer:
             own model, or plain lists, tuples and dicts of arrays (Knet's
             `w = [W, b]`), which updates write into.
         rule: the unbound rule, such as `optshare.Adam(lr=1e-3)`.
-        nonfinite: `"raise"` refuses a loss that is NaN or infinite before
-            anything is updated; `"propagate"` lets it through.
+        transforms: what acts on all gradients before the rule; an `OptimizerChain` may
+            begin with them as well.
+        nonfinite: `"raise"` refuses a loss or a gradient that is NaN or infinite before
+            anything is updated; `"skip"` leaves such a step out; `"propagate"` lets it through.
 
     State is kept by the identity of each parameter: moments, the step count,
     and the hyperparameters. A parameter without a gradient is skipped; its step
@@ -42,6 +49,7 @@ class Optimizer:
 
     Raises:
         EmptyModelError: the model holds no parameters.
+        HyperparameterError: the rule cannot update one of them.
 
     >>> import optshare
     >>> w = optshare.Parameter([3., 4.])
@@ -52,17 +60,32 @@ class Optimizer:
     Parameter(array([0., 0.]))
     """
 
-    def __init__(self, model: Any, rule: Rule, /, *, nonfinite: NonFinite = "raise") -> None:
+    def __init__(
+        self,
+        model: Any,
+        rule: Rule,
+        /,
+        *,
+        transforms: Sequence[Transform] = (),
+        nonfinite: NonFinite = "raise",
+    ) -> None:
         if not isinstance(rule, Rule):  # pyright: ignore[reportUnnecessaryIsInstance] # of a user
             raise TypeError(
                 f"the rule must be an unbound one, such as optshare.Adam(lr=1e-3), not {rule!r}"
             )
         self.nonfinite = nonfinite
+        first, rule = divided(OptimizerChain(*transforms, rule) if transforms else rule)
+        self._pipeline = Pipeline(first)
         self._binding = Binding(model)
-        self._store = IdentityStore((key, ParameterState(rule)) for key in self._binding.keys)
+        self._store = IdentityStore((key, self._begun(rule, key)) for key in self._binding.keys)
         self._steps = 0
+        self._training: averaging.Kept | None = None
+        """The training values, while the parameters hold their evaluation values."""
         self._compiled: dict[str, Callable[..., Any]] = {}
         """What each compiling backend remembers of the functions given to `step`."""
+
+    def _begun(self, rule: Rule, key: Any) -> ParameterState:
+        return ParameterState(rule.for_parameter(self._binding.site(key), key.shape))
 
     @property
     def steps(self) -> int:
@@ -81,13 +104,15 @@ class Optimizer:
 
     @property
     def nonfinite(self) -> NonFinite:
-        """What to do about a loss that is NaN or infinite: `"raise"` or `"propagate"`."""
+        """What to do about numbers that are not finite: `"raise"`, `"skip"` or `"propagate"`."""
         return self._nonfinite
 
     @nonfinite.setter
     def nonfinite(self, policy: NonFinite) -> None:
-        if policy not in ("raise", "propagate"):
-            raise HyperparameterError(f"nonfinite must be 'raise' or 'propagate', not {policy!r}")
+        if policy not in ("raise", "skip", "propagate"):
+            raise HyperparameterError(
+                f"nonfinite must be 'raise', 'skip' or 'propagate', not {policy!r}"
+            )
         self._nonfinite: NonFinite = policy
 
     # -- updating --------------------------------------------------------------------------
@@ -99,30 +124,54 @@ class Optimizer:
         pass has filled. Over a plain tree it calls `fn(tree, *args)`.
 
         Raises:
-            NonFiniteLossError: the loss is NaN or infinite (see `nonfinite`).
+            NonFiniteLossError, NonFiniteGradientError: see `nonfinite`.
             NonScalarLossError: the loss is not a scalar.
         """
+        self._require_training("updated")
         _refuse_inside_differentiation()
         self._binding.tree.follow()
         if fn is None:
+            self._pipeline.require_no_function()
             return self._apply(self._planned(self._recorded()))
         if not callable(fn):
             raise TypeError(
                 f"step takes a function and its arguments; got {type(fn).__name__} first"
             )
         with overlay.aside():
-            loss, pairs = self._differentiated(fn, args)
-            self._require_finite(loss)
-            plan = self._planned(pairs)
+            loss, pairs = self._scaled(fn, args)
+            if not self._is_good(loss):
+                return loss
+            plan = self._planned(self._taken_again(pairs, fn, args))
         self._apply(plan)
         return loss
 
     def _planned(self, pairs: Pairs, *, whole: bool = True) -> Plan:
-        return planned(self._binding, self._store, pairs, self._steps, whole=whole)
+        store, pipeline, policy = self._store, self._pipeline, self._nonfinite
+        return planned(
+            self._binding, store, pairs, self._steps, pipeline=pipeline, policy=policy, whole=whole
+        )
 
     def _apply(self, plan: Plan) -> None:
         apply(plan)
-        self._steps = plan.steps
+        self._steps, self._pipeline.kept = plan.steps, plan.kept
+
+    def _scaled(self, fn: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, Pairs]:
+        """The loss, and the pairs (parameter, gradient), scaled if the loss was."""
+        scale = self.loss_scale
+        if scale == 1.0:
+            return self._differentiated(fn, args)
+        loss, pairs = self._differentiated(partial(_times_last, fn), (*args, scale))
+        return loss / scale, pairs
+
+    def _taken_again(self, pairs: Pairs, fn: Callable[..., Any], args: tuple[Any, ...]) -> Pairs:
+        """The pairs, with gradients where the transforms want them."""
+        for transform in self._pipeline.at(self._steps):
+            given = [job.given() for job in jobs_of(self._binding, pairs)]
+            offsets = transform.offsets(given)
+            if offsets is not None:
+                with holding([moved(*each) for each in zip(given, offsets, strict=True)]):
+                    _, pairs = self._scaled(fn, args)
+        return pairs
 
     def _differentiated(
         self, fn: Callable[..., Any], args: tuple[Any, ...]
@@ -163,6 +212,7 @@ class Optimizer:
         >>> w, b
         (Parameter(array([0.5])), Parameter(array([1.])))
         """
+        self._require_training("updated")
         _refuse_inside_differentiation()
         self._binding.tree.follow()
         if len(gradients) == 2:
@@ -174,7 +224,11 @@ class Optimizer:
                 f"update takes gradients, or a parameter and its gradient, "
                 f"not {len(gradients)} arguments"
             )
-        self._apply(self._planned(pairs, whole=len(gradients) == 1))
+        whole = len(gradients) == 1
+        self._pipeline.require_no_function()
+        if not whole:
+            self._pipeline.require_none(len(pairs) == len(self._binding.keys))
+        self._apply(self._planned(pairs, whole=whole))
 
     def zero_grad(self) -> None:
         """Forget the `.grad` that backward passes accumulated."""
@@ -190,12 +244,38 @@ class Optimizer:
             )
         return pairs
 
-    def _require_finite(self, loss: Any) -> None:
-        if self._nonfinite == "raise" and not math.isfinite(loss):
-            raise NonFiniteLossError(
-                f"the loss is {float(loss)} at step {self.steps + 1}; nothing was updated "
-                f"(nonfinite='propagate' lets it through)"
-            )
+    def _is_good(self, loss: Any) -> bool:
+        """Whether to go on with a loss."""
+        if self._nonfinite == "propagate" or self._pipeline.guards or math.isfinite(loss):
+            return True
+        if self._nonfinite == "skip":
+            return False
+        raise NonFiniteLossError(
+            f"the loss is {float(loss)} at step {self.steps + 1}; nothing was updated "
+            f"(nonfinite='skip' leaves such steps out, 'propagate' lets them through)"
+        )
+
+    @property
+    def transforms(self) -> tuple[Transform, ...]:
+        """What acts on all gradients before the rule."""
+        return self._pipeline.transforms
+
+    @property
+    def loss_scale(self) -> float:
+        """What `step` multiplies the loss by before it differentiates; 1.0 without a transform."""
+        return self._pipeline.loss_scale(self._steps)
+
+    def scaled(self, loss: Any) -> Any:
+        """A loss times `loss_scale`, for gradients that are taken outside `step`.
+
+        >>> import optshare
+        >>> w = optshare.Parameter([1.0])
+        >>> transform = optshare.transforms.LossScale(scale=8.0)
+        >>> opt = optshare.Optimizer([w], optshare.SGD(lr=0.5), transforms=[transform])
+        >>> opt.update(optshare.gradient(lambda: opt.scaled((w * w).sum()), wrt=[w])); w
+        Parameter(array([0.]))
+        """
+        return loss * self.loss_scale
 
     # -- hyperparameters and state ---------------------------------------------------------
 
@@ -241,6 +321,7 @@ class Optimizer:
             each.reset()
         if part is None:
             self._steps = 0
+            self._pipeline.reset()
             for each in self._states(None):
                 each.step = -1
 
@@ -260,7 +341,8 @@ class Optimizer:
         >>> optshare.Adam({"w": w}).state_dict()["parameters"]["w"]["rule"]
         'Adam'
         """
-        return checkpoint.saved(self._binding, self._store, self._steps)
+        self._require_training("saved")
+        return checkpoint.saved(self._binding, self._store, self._steps, self._pipeline)
 
     def load_state_dict(self, data: dict[str, Any], /) -> None:
         """Go on from what `state_dict` gave; schedules stay those of this optimizer.
@@ -275,7 +357,75 @@ class Optimizer:
         >>> other.state_for(w).lr
         0.5
         """
-        self._store, self._steps = checkpoint.restored(self._binding, self._store, data)
+        self._require_training("loaded")
+        self._store, self._steps, self._pipeline.kept = checkpoint.restored(
+            self._binding, self._store, data, self._pipeline
+        )
+
+    # -- evaluation values -----------------------------------------------------------------
+
+    def swap_in(self) -> None:
+        """Give the parameters their evaluation values, until `swap_out`.
+
+        They are what an averaging rule keeps: the average of `EMA` and `SWA`, the slow
+        weights of `Lookahead`, x of the schedule-free rules. A parameter without an update
+        keeps its value.
+
+        Raises:
+            HyperparameterError: no rule here averages.
+            ParameterError: they are there already, or a function is being differentiated.
+
+        >>> import optshare
+        >>> w = optshare.Parameter([1.0])
+        >>> opt = optshare.Optimizer([w], optshare.EMA(0.5))
+        >>> opt.update([[-1.0]]); opt.update([[-1.0]])
+        >>> opt.swap_in(); w
+        Parameter(array([2.5]))
+        >>> opt.swap_out(); w
+        Parameter(array([3.]))
+        """
+        self._require_training("swapped in")
+        _refuse_inside_differentiation()
+        self._binding.tree.follow()
+        self._training = averaging.swapped_in(self._binding, self._store)
+
+    def swap_out(self) -> None:
+        """Give the parameters their training values again, bit for bit.
+
+        Raises:
+            ParameterError: they hold them already, or a function is being differentiated.
+        """
+        if self._training is None:
+            raise ParameterError("the parameters hold their training values; call swap_in() first")
+        _refuse_inside_differentiation()
+        for key, value in self._training:
+            restore(key, value)
+        self._training = None
+
+    @contextmanager
+    def averaged(self) -> Generator[None]:
+        """A `with` inside which the parameters hold their evaluation values (see `swap_in`).
+
+        >>> import optshare
+        >>> w = optshare.Parameter([1.0])
+        >>> opt = optshare.Optimizer([w], optshare.EMA(0.5))
+        >>> opt.update([[-1.0]]); opt.update([[-1.0]])
+        >>> with opt.averaged():
+        ...     print(w.value)
+        [2.5]
+        """
+        self.swap_in()
+        try:
+            yield
+        finally:
+            self.swap_out()
+
+    def _require_training(self, what: str) -> None:
+        if self._training is not None:
+            raise ParameterError(
+                f"the parameters hold their evaluation values, so this optimizer cannot be "
+                f"{what}; call swap_out() first, or leave `with opt.averaged()`"
+            )
 
     def __copy__(self) -> NoReturn:
         raise TypeError(
@@ -285,6 +435,11 @@ class Optimizer:
     def __repr__(self) -> str:
         rules = dict.fromkeys(repr(state.rule) for _, state in self._store.items())
         return f"Optimizer({len(self._binding.entries)} parameters, {', '.join(rules)})"
+
+
+def _times_last(fn: Callable[..., Any], *args: Any) -> Any:
+    """A function's value times its last argument, which it does not get."""
+    return fn(*args[:-1]) * args[-1]
 
 
 def _refuse_inside_differentiation() -> None:

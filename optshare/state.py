@@ -148,6 +148,11 @@ class IdentityStore:
         reference = self._entries.get(id(key), (None,))[0]
         return reference is not None and reference() is key
 
+    def get(self, key: Any) -> Any:
+        """The state of a key, or `None`."""
+        reference, state = self._entries.get(id(key), (None, None))
+        return state if reference is not None and reference() is key else None
+
     def __len__(self) -> int:
         return len(self._entries)
 

@@ -13,14 +13,17 @@ from optshare.dtypes import dtype_name, working_dtype
 from optshare.errors import GradientShapeError, ParameterError
 from optshare.kernels import numpy as numpy_kernel
 from optshare.kernels.memory import aligned_copy
-from optshare.kernels.reference import evaluate
+from optshare.kernels.reference import cast, evaluate
 from optshare.kernels.stages import Run, Stage, staged
 from optshare.narrowing import is_host
 from optshare.orientation import Site
 from optshare.parameter import is_array
+from optshare.pipeline import Kept, Pipeline
 from optshare.rules.base import Rule
+from optshare.rules.transform import Given
 from optshare.slots import HeldSlot
 from optshare.state import IdentityStore, ParameterState
+from optshare.writing import memory
 
 Numbers = dict[int, Rule]
 """Each rule at a step, by the id of the rule with its schedules."""
@@ -42,6 +45,16 @@ class Job(NamedTuple):
     memory: int
     """What the gradient shares with arrays in the same memory."""
     site: Site
+    scale: float = 1.0
+    """What the gradient is multiplied by."""
+
+    def given(self) -> Given:
+        """What transforms are given."""
+        if self.view is not None:
+            return Given(self.key, self.site.path, np, self.view, self.gradient)
+        ops: Any = self.backend.ops
+        value, gradient = map(ops.stop_gradient, (self.key.stored, self.gradient))
+        return Given(self.key, self.site.path, ops, value, gradient)
 
 
 class Plan(NamedTuple):
@@ -55,10 +68,19 @@ class Plan(NamedTuple):
     """The optimizer's step that this is, from 0."""
     steps: int
     """How many steps there have been after it; an update of nothing is none."""
+    kept: list[Kept]
+    """What the transforms keep after it."""
 
 
 def planned(
-    binding: Binding, store: IdentityStore, pairs: Pairs, steps: int, *, whole: bool = True
+    binding: Binding,
+    store: IdentityStore,
+    pairs: Pairs,
+    steps: int,
+    *,
+    pipeline: Pipeline,
+    policy: str,
+    whole: bool = True,
 ) -> Plan:
     """The update of each parameter that has a gradient and is not frozen.
 
@@ -67,24 +89,62 @@ def planned(
         store: their state.
         pairs: parameters with their gradients.
         steps: how many steps there have been.
+        pipeline: the transforms.
+        policy: what to do about gradients that are not finite.
         whole: whether this is a step of its own; otherwise it belongs to the last one,
             unless a parameter has had its update there.
 
     Raises:
         GradientShapeError: a gradient does not fit its parameter.
         HyperparameterError: a schedule gives no number, or one out of range.
+        NonFiniteGradientError: a gradient is not finite, and the policy is `"raise"`.
     """
-    jobs = [
+    jobs = jobs_of(binding, pairs)
+    begins = whole or any(store[job.key].step == steps - 1 for job in jobs)
+    step = steps if begins else steps - 1
+    jobs, kept = _transformed(binding, jobs, pipeline, policy, step)
+    states = [store[job.key] for job in jobs]
+    distinct = {id(state.rule): state.rule for state in states}
+    rules = {place: rule.at(step) for place, rule in distinct.items()}
+    return Plan(jobs, states, rules, step, step + 1 if jobs else steps, kept)
+
+
+def jobs_of(binding: Binding, pairs: Pairs) -> list[Job]:
+    """Each parameter that has a gradient and is not frozen, checked."""
+    return [
         _job(binding, key, gradient)
         for key, gradient in pairs
         if gradient is not None and not key.frozen
     ]
-    states = [store[job.key] for job in jobs]
-    begins = whole or any(state.step == steps - 1 for state in states)
-    step = steps if begins else steps - 1
-    distinct = {id(state.rule): state.rule for state in states}
-    rules = {place: rule.at(step) for place, rule in distinct.items()}
-    return Plan(jobs, states, rules, step, step + 1 if jobs else steps)
+
+
+def _transformed(
+    binding: Binding, jobs: list[Job], pipeline: Pipeline, policy: str, step: int
+) -> tuple[list[Job], list[Kept]]:
+    """The jobs after all transforms, none if there is to be no update, and what those keep."""
+    if not jobs or (policy == "propagate" and not pipeline.transforms):
+        return jobs, pipeline.kept
+
+    def made(key: Any) -> Given:
+        return Given(key, binding.path(key), *memory(key), None)
+
+    with np.errstate(all="ignore"):
+        passed = pipeline.passed([job.given() for job in jobs], made, policy, step)
+    known = {id(job.key): job for job in jobs}
+    live = [each for each in passed.given if not each.key.frozen]
+    return [_after(binding, known.get(id(each.key)), each) for each in live], passed.kept
+
+
+def moved(given: Given, offset: Any) -> tuple[Any, Any]:
+    """A parameter, and its value plus an offset."""
+    new = given.value + offset
+    return given.key, cast(given.ops, new, given.value.dtype)
+
+
+def _after(binding: Binding, job: Job | None, given: Given) -> Job:
+    """A job with the gradient that transforms made of it, or of what they had kept."""
+    job = _job(binding, given.key, given.gradient) if job is None else job
+    return job._replace(gradient=given.gradient, scale=given.scale)
 
 
 def apply(plan: Plan) -> None:
@@ -109,6 +169,8 @@ def _update(job: Job, state: ParameterState, rules: Numbers, prepared: Prepared)
     value = job.view if on_host else ops.stop_gradient(stored)
     gradient = job.gradient if on_host else ops.stop_gradient(job.gradient)
     working = working_dtype(value, ops)
+    if job.scale != 1.0:
+        gradient = cast(ops, gradient, working) * job.scale
     state.fit(value, ops, working, rules[id(state.rule)], job.site)
     head, last = _prepared(state, rules, prepared)
     new: dict[str, Any] = {}

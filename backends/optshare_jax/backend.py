@@ -11,13 +11,14 @@ import numpy as np
 from optshare.extend import (
     BaseBackend,
     Buffer,
+    Fans,
     HeldSlot,
     Namespace,
     Pullback,
     is_array,
     is_floating,
 )
-from optshare_jax import differentiation, functions, modules
+from optshare_jax import differentiation, functions, modules, orientation
 from optshare_jax.compiling import Compiling
 from optshare_jax.differentiation import Reading
 from optshare_jax.library import dlpack, jax
@@ -47,6 +48,10 @@ class JaxBackend(BaseBackend):
         pairs = _leaves(model) if _is_registered(model) else []
         others = [(path, leaf) for path, leaf in pairs if is_array(leaf) and not is_floating(leaf)]
         return [(path, Buffer(leaf)) for path, leaf in others]
+
+    def fans(self, model: Any) -> dict[str, Fans]:
+        """The axes of the weights of a Flax or Equinox module."""
+        return orientation.fans_of(model)
 
     def rebuilt(self, tree: Any, values: dict[str, Any], *, keep: bool = True) -> Any:
         """The module with other arrays at some paths."""

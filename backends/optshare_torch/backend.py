@@ -13,6 +13,7 @@ from torch.autograd.graph import increment_version
 from optshare.extend import (
     BaseBackend,
     CapabilityError,
+    Fans,
     Namespace,
     Overlay,
     ParameterError,
@@ -22,7 +23,7 @@ from optshare.extend import (
     current_overlay,
     require_scalar,
 )
-from optshare_torch import functions
+from optshare_torch import functions, orientation
 from optshare_torch.native import TensorBuffer, TensorParameter, box_of
 
 HOST_DTYPES = (torch.float16, torch.float32, torch.float64)
@@ -58,6 +59,12 @@ class TorchBackend(BaseBackend):
                     f"save such a module by torch.save(module.state_dict(), file)"
                 )
         return [(path, boxes.setdefault(id(each), TensorBuffer(each))) for path, each in others]
+
+    def fans(self, model: Any) -> dict[str, Fans]:
+        """The axes of the weights of a module; matrices are (out, in)."""
+        return orientation.fans_of(
+            _unwrapped(model) if isinstance(model, torch.nn.Module) else model
+        )
 
     def gradient(
         self, fn: Callable[..., Any], keys: Sequence[Any], *args: Any

@@ -23,6 +23,7 @@ SYMBOLS: dict[Function, str] = {
     operator.mul: "multiply",
     operator.truediv: "divide",
     operator.pow: "pow",
+    operator.mod: "remainder",
     operator.neg: "negative",
     operator.abs: "abs",
     operator.lt: "less",
@@ -31,6 +32,10 @@ SYMBOLS: dict[Function, str] = {
     operator.ge: "greater_equal",
 }
 """The Array API standard's name of each operator that a rule may use."""
+
+
+OF_NUMBERS_ONLY = (operator.mod,)
+"""What a rule may use on `t` and its hyperparameters, but not on arrays."""
 
 
 class Expression(Operators):
@@ -58,7 +63,10 @@ class Expression(Operators):
     def _operate(self, function: Function, *operands: Any) -> Expression:
         if function not in SYMBOLS:
             raise TypeError(f"a rule cannot use {function.__name__} on its symbols")
-        return applied(SYMBOLS[function], *operands)
+        found = applied(SYMBOLS[function], *operands)
+        if found.on_arrays and function in OF_NUMBERS_ONLY:
+            raise TypeError(f"a rule cannot use {function.__name__} on arrays, only on numbers")
+        return found
 
     def __bool__(self) -> bool:
         if self.known is None:

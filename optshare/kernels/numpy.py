@@ -113,7 +113,7 @@ def apply(
     if all(each.flags.c_contiguous for each in arrays):
         arrays = [each.reshape(-1) for each in arrays]
     limit = max(1, BLOCK_BYTES // dtype.itemsize)
-    for index in _blocks(arrays[0].shape, limit):
+    for index in blocks(arrays[0].shape, limit):
         cut = [each[index] for each in arrays]
         _update(plan, cut, dict(zip(state, cut[2:], strict=True)), constants, dtype)
 
@@ -150,7 +150,7 @@ def _in_dtype(array: Array, dtype: Any, spare: list[Array], place: int) -> Array
     return spare[place]
 
 
-def _blocks(shape: tuple[int, ...], limit: int) -> Iterator[Index]:
+def blocks(shape: tuple[int, ...], limit: int) -> Iterator[Index]:
     """Indices that cut an array into pieces of at most `limit` elements."""
     size = math.prod(shape)
     if size <= limit:
@@ -159,7 +159,7 @@ def _blocks(shape: tuple[int, ...], limit: int) -> Iterator[Index]:
     row = size // shape[0]
     if row > limit:
         for i in range(shape[0]):
-            yield from ((i, *rest) for rest in _blocks(shape[1:], limit))
+            yield from ((i, *rest) for rest in blocks(shape[1:], limit))
         return
     rows = limit // row
     for start in range(0, shape[0], rows):

@@ -46,7 +46,7 @@ class Traced:
         powers: dict[Operand, tuple[Any, Any]] = {}
         for result, name, operands in program.scalars:
             values = [known[each] if isinstance(each, str) else each for each in operands]
-            if all(map(is_number, values)):
+            if all(map(is_number, values)) or name == "remainder":  # which few namespaces have
                 known[result] = SCALAR[name](*values)
             elif name == "pow" and is_number(values[0]) and values[0] > 0:
                 known[result] = self._ops.exp(values[1] * math.log(values[0]))

@@ -12,6 +12,7 @@ from optshare.layers.base import Layer
 from optshare.layers.checks import Activation, require_floating, sizes_and_activation, unfit, whole
 from optshare.layers.weights import bias as bias_of
 from optshare.layers.weights import weight as weight_of
+from optshare.orientation import Fans, first_out
 
 
 class Bilinear(Layer):
@@ -59,6 +60,10 @@ class Bilinear(Layer):
         whole("Bilinear", out=out, **dict(zip(("in1", "in2"), features, strict=False)))
         self.weight = weight_of(init, (out, *(features or (None, None))), dtype, rng)
         self.bias = bias_of((out,), dtype) if bias else None
+
+    def __fans__(self) -> dict[str, Fans]:
+        """The axes of the weight."""
+        return {"weight": first_out(3)}
 
     def given(self) -> tuple[Any, ...]:
         """The sizes, and the activation."""

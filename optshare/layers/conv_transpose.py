@@ -13,6 +13,7 @@ from optshare.layers.convolution import Convolution, Known
 from optshare.layers.weights import bias as bias_of
 from optshare.layers.weights import weight as weight_of
 from optshare.namespace.windows import Sizes, conv_transpose_windows, extras, pairs, per_axis
+from optshare.orientation import Fans, first_in
 
 
 class ConvTranspose(Convolution):
@@ -79,6 +80,10 @@ class ConvTranspose(Convolution):
             self.weight = weight_of(init, self._shape(), dtype, rng)
         out = self._channels(self.weight.shape)[1]
         self.bias = bias_of((out,), self.weight.dtype) if bias else None
+
+    def __fans__(self) -> dict[str, Fans]:
+        """The axes of the weight."""
+        return {"weight": first_in(2 + len(self.window))}
 
     def _counted(self) -> dict[str, Any]:
         """Where the windows lie: numbers for each axis."""

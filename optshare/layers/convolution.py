@@ -10,6 +10,7 @@ from optshare.layers.base import Layer
 from optshare.layers.checks import Activation, require_floating, sizes_and_activation, unfit, whole
 from optshare.layers.spatial import images, naming, window_of
 from optshare.namespace.windows import Sizes
+from optshare.orientation import Fans, first_out
 from optshare.parameter import Parameter
 
 Known = tuple[int | None, ...]
@@ -65,6 +66,10 @@ class Convolution(Layer):
     @abstractmethod
     def _applied(self, nn: Any, x: Any, weight: Any) -> Any:
         """The output, without bias."""
+
+    def __fans__(self) -> dict[str, Fans]:
+        """The axes of the weight."""
+        return {"weight": first_out(2 + len(self.window))}
 
     def given(self) -> tuple[Any, ...]:
         """The window, the sizes, and the activation."""

@@ -13,6 +13,7 @@ from optshare.layers.base import Layer
 from optshare.layers.checks import Activation, require_floating, sizes_and_activation, unfit, whole
 from optshare.layers.weights import bias as bias_of
 from optshare.layers.weights import weight as weight_of
+from optshare.orientation import Fans, first_in, first_out
 
 
 class Dense(Layer):
@@ -81,6 +82,10 @@ class Dense(Layer):
                 f"got {tie!r} and sizes {tuple(self._sizes)}"
             )
         return weight
+
+    def __fans__(self) -> dict[str, Fans]:
+        """The axes of the weight."""
+        return {"weight": first_out(2) if self._tied else first_in(2)}
 
     def given(self) -> tuple[Any, ...]:
         """The sizes, and the activation."""

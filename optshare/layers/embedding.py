@@ -12,6 +12,7 @@ from optshare.initializers import normal
 from optshare.layers.base import Layer
 from optshare.layers.checks import whole
 from optshare.layers.weights import weight as weight_of
+from optshare.orientation import NO_MATRIX, Fans
 from optshare.parameter import is_array
 
 
@@ -54,6 +55,10 @@ class Embedding(Layer):
         whole("Embedding", vocabulary=vocabulary, features=features)
         self.vocabulary, self.features = vocabulary, features
         self.weight = weight_of(init, (vocabulary, features), dtype, rng)
+
+    def __fans__(self) -> dict[str, Fans]:
+        """The axes of the weight."""
+        return {"weight": NO_MATRIX}
 
     def given(self) -> tuple[Any, ...]:
         """The sizes of the vocabulary and of its vectors."""

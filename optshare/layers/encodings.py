@@ -14,6 +14,7 @@ from optshare.initializers import glorot_uniform
 from optshare.layers.base import Layer
 from optshare.layers.checks import require_floating, unfit, whole
 from optshare.layers.weights import weight as weight_of
+from optshare.orientation import NO_MATRIX, Fans
 
 
 class SinusoidalEncoding(Layer):
@@ -92,6 +93,10 @@ class LearnedEncoding(Layer):
         self._sizes = sizes
         features = sizes[1] if len(sizes) == 2 else None
         self.weight = weight_of(init, (sizes[0], features), dtype, rng)
+
+    def __fans__(self) -> dict[str, Fans]:
+        """The axes of the weight."""
+        return {"weight": NO_MATRIX}
 
     def given(self) -> tuple[Any, ...]:
         """The sizes."""

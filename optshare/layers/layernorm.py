@@ -25,6 +25,7 @@ from optshare.layers.normalising import (
 from optshare.layers.weights import bias as bias_of
 from optshare.namespace.protocol import Namespace
 from optshare.narrowing import is_sequence
+from optshare.orientation import NO_MATRIX, Fans
 from optshare.recipes import Sizes
 
 
@@ -49,6 +50,10 @@ class LastAxesNorm(Layer):
         self._sizes: Sizes = self._given or (None,)
         self.weight = bias_of(self._sizes, dtype, ones) if affine else None
         self.bias = bias_of(self._sizes, dtype) if affine and self.biased else None
+
+    def __fans__(self) -> dict[str, Fans]:
+        """Neither is a matrix, however many axes it has."""
+        return {"weight": NO_MATRIX, "bias": NO_MATRIX}
 
     def given(self) -> tuple[Any, ...]:
         """The sizes, and the activation."""

@@ -18,6 +18,7 @@ from optshare.layers.weights import bias as bias_of
 from optshare.layers.weights import weight as weight_of
 from optshare.namespace.protocol import Namespace
 from optshare.narrowing import is_sequence
+from optshare.orientation import Fans, first_in
 
 Arrays = tuple[Any, ...]
 
@@ -32,6 +33,10 @@ class Cell(Guarded):
         self.hidden_weight = weight_of(init, (hidden, gates * hidden), dtype, rng)
         self.bias: Any = None
         self.hidden_bias: Any = None
+
+    def __fans__(self) -> dict[str, Fans]:
+        """The axes of both weights."""
+        return {"input_weight": first_in(2), "hidden_weight": first_in(2)}
 
 
 class Recurrent(Layer):

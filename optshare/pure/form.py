@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
 
-from optshare.errors import GradientShapeError, ParameterError
+from optshare.errors import GradientShapeError, HyperparameterError, ParameterError
 from optshare.kernels.mathematics import Mathematics
 from optshare.narrowing import is_dict
 from optshare.orientation import Site
-from optshare.pure.leaf import Leaf, Prepared, begin, checked, number_or_array
+from optshare.pure.leaf import Leaf, Prepared, begin, checked, number_or_array, require_real_array
 from optshare.pure.trees import beside, leaves, plain, rebuilt
 
 State = dict[str, Any]
@@ -28,6 +29,14 @@ class PureForm(Mathematics):
         """The rule with other hyperparameters, which may be arrays."""
         raise NotImplementedError
 
+    def for_parameter(self, site: Site, shape: Sequence[int | None]) -> PureForm:
+        """The rule for one parameter."""
+        return self
+
+    def is_separate(self) -> bool:
+        """Whether each parameter is updated by itself."""
+        return True
+
     def init(self, params: Any, /) -> State:
         """The state before the first update, in plain containers of arrays and numbers.
 
@@ -41,11 +50,11 @@ class PureForm(Mathematics):
         >>> optshare.SGD(momentum=0.9).init({"w": np.ones(2)})
         {'step': 0, 'parameters': {'w': {'t': 0, 'momentum_buffer': array([0., 0.])}}}
         """
-        now = self.at(0)
-        found = [
-            begin(self, now, value, Site(place, path))
-            for place, (path, value) in enumerate(leaves(params))
-        ]
+        self._require_separate()
+        found: list[Any] = []
+        for site, value in _sites(params):
+            rule = self._for(site, value)
+            found.append(begin(rule, rule.at(0), value, site))
         return {"step": 0, "parameters": plain(params, iter(found))}
 
     def update(self, gradients: Any, state: State, params: Any, /, **changes: Any) -> Any:
@@ -72,27 +81,44 @@ class PureForm(Mathematics):
         >>> params, state
         ({'w': array([0.5, 0. ])}, {'step': 1, 'parameters': {'w': {'t': 1}}})
         """
-        rule = self.given(**changes) if changes else self
         _require_state(state)
-        step = number_or_array(state["step"])
-        now = rule.at(step)
-        named = list(leaves(params))
+        self._require_separate()
+        rule, step = self.given(**changes) if changes else self, number_or_array(state["step"])
+        named, now = list(_sites(params)), rule.at(step)
         kept = list(beside(params, state["parameters"], "state", ParameterError))
         given = list(beside(params, gradients, "gradient", GradientShapeError))
-        jobs: list[Leaf | None] = [
-            None if gradient is None else checked(path, value, gradient, own, now)
-            for (path, value), gradient, own in zip(named, given, kept, strict=True)
-        ]
+        jobs: list[Leaf | None] = []
+        for (site, value), gradient, own in zip(named, given, kept, strict=True):
+            its = rule if gradient is None else rule._for(site, value)
+            at = now if its is rule else its.at(step)
+            leaf = None if gradient is None else checked(its, at, site.path, value, gradient, own)
+            jobs.append(leaf)
         prepared: Prepared = {}
         with np.errstate(all="ignore"):
             new = [
-                (value, own) if job is None else job.updated(rule, now, prepared)
+                (value, own) if job is None else job.updated(prepared)
                 for job, (_, value), own in zip(jobs, named, kept, strict=True)
             ]
         moved = rebuilt(params, (value for value, _ in new))
         states = plain(params, (own for _, own in new))
         taken = any(job is not None for job in jobs)
         return moved, {"step": step + int(taken), "parameters": states}
+
+    def _for(self, site: Site, value: Any) -> PureForm:
+        require_real_array(site.path, value)
+        return self.for_parameter(site, tuple(value.shape))
+
+    def _require_separate(self) -> None:
+        if not self.is_separate():
+            raise HyperparameterError(
+                f"{self!r} acts on all gradients at once, which the pure form does not; change "
+                f"the gradients before rule.update, or take an Optimizer"
+            )
+
+
+def _sites(params: Any) -> Iterator[tuple[Site, Any]]:
+    for place, (path, value) in enumerate(leaves(params)):
+        yield Site(place, path), value
 
 
 def _require_state(state: Any) -> None:

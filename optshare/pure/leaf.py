@@ -43,28 +43,27 @@ def begin(rule: Mathematics, now: Mathematics, value: Any, site: Site) -> LeafSt
 class Leaf:
     """An array with its gradient and its state, checked."""
 
-    path: str
+    rule: Mathematics
+    """A schedule counts as not 0."""
+    now: Mathematics
+    """With numbers in place of schedules."""
     ops: Any
     value: Any
     gradient: Any
     state: LeafState
 
-    def updated(
-        self, rule: Mathematics, now: Mathematics, prepared: Prepared
-    ) -> tuple[Any, LeafState]:
+    def updated(self, prepared: Prepared) -> tuple[Any, LeafState]:
         """The new value and state.
 
         Args:
-            rule: a schedule counts as not 0.
-            now: the rule with numbers in place of schedules.
             prepared: what leaves of this update have in common.
         """
         ops, working = self.ops, working_dtype(self.value, self.ops)
-        numbers = rule.scalar_names()
+        numbers = self.rule.scalar_names()
         kept = {name: number_or_array(self.state[name]) for name in numbers}
         arrays = {n: each for n, each in self.state.items() if n != "t" and n not in numbers}
         t = number_or_array(self.state["t"]) + 1
-        head, last = self._staged(rule, now, t, kept, working, prepared)
+        head, last = self._staged(t, kept, working, prepared)
         gradient, new = self.gradient, dict(self.state)
         for stage in head:
             its, gradient = stage.through(ops, self.value, gradient, arrays, working)
@@ -77,18 +76,20 @@ class Leaf:
         return _kept(moved), found
 
     def _staged(
-        self, rule: Any, now: Any, t: Any, kept: LeafState, working: Any, prepared: Prepared
+        self, t: Any, kept: LeafState, working: Any, prepared: Prepared
     ) -> tuple[list[Stage], Run]:
         counted = t if is_number(t) else _floating(self.ops, t, working)
-        its = counted, *kept.values(), *numbers_of(now, lambda each: each).values()
+        its = counted, *kept.values(), *numbers_of(self.now, lambda each: each).values()
         shared = all(map(is_number, its))
-        place = its if shared else ()
+        place = (id(self.rule), *its) if shared else ()
         if not shared or place not in prepared:
-            prepared[place] = staged(rule, now, counted, kept, Traced(self.ops))
+            prepared[place] = staged(self.rule, self.now, counted, kept, Traced(self.ops))
         return prepared[place]
 
 
-def checked(path: str, value: Any, gradient: Any, state: Any, now: Mathematics) -> Leaf:
+def checked(
+    rule: Mathematics, now: Mathematics, path: str, value: Any, gradient: Any, state: Any
+) -> Leaf:
     """An array with its gradient and its state.
 
     Raises:
@@ -96,7 +97,7 @@ def checked(path: str, value: Any, gradient: Any, state: Any, now: Mathematics) 
         GradientShapeError: a gradient that does not fit.
     """
     require_real_array(path, value)
-    _require_state(path, state, now)
+    _require_state(path, state, rule)
     given = gradient if is_array(gradient) else _as_numpy(path, gradient)
     if tuple(given.shape) != tuple(value.shape):
         raise GradientShapeError(
@@ -112,7 +113,7 @@ def checked(path: str, value: Any, gradient: Any, state: Any, now: Mathematics) 
     ops = functions_of(value, given, *traced)
     if is_host(given) and not is_host(value):
         given = placed(ops, np.asarray(given), value)
-    return Leaf(path, ops, value, given, state)
+    return Leaf(rule, now, ops, value, given, state)
 
 
 def functions_of(*arrays: Any) -> Any:
@@ -139,13 +140,13 @@ def number_or_array(thing: Any) -> Any:
     return thing.item() if is_host(thing) and not thing.shape else thing
 
 
-def _require_state(path: str, state: Any, now: Mathematics) -> None:
-    wanted = {"t", *now.state_names(), *now.scalar_names()}
+def _require_state(path: str, state: Any, rule: Mathematics) -> None:
+    wanted = {"t", *rule.state_names(), *rule.scalar_names()}
     lacking = wanted.difference(state) if is_dict(state) else wanted
     if lacking:
         raise ParameterError(
             f"the state of {path!r} lacks {', '.join(sorted(lacking))} of "
-            f"{type(now).__name__}; begin with state = rule.init(params)"
+            f"{type(rule).__name__}; begin with state = rule.init(params)"
         )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from optshare.errors import HyperparameterError
-from optshare.kernels.expression import maximum, sqrt
+from optshare.kernels import expression
+from optshare.rules.array import correction
 from optshare.rules.base import Arrays, Number, Rule, decayed, shrunk
 
 
@@ -72,21 +73,24 @@ class Adam(Rule):
 
     def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
         """The new moments, and the step."""
-        return self._adaptive_step(decayed(gradient, value, self.weight_decay), state, t)
+        return self.adaptive_step(decayed(gradient, value, self.weight_decay), state, t)
 
-    def _adaptive_step(self, g: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
+    def adaptive_step(
+        self, g: Any, state: Arrays, t: Any, ops: Any = expression
+    ) -> tuple[Arrays, Any]:
+        """The new moments, and the step without weight decay, in the functions of a namespace."""
         beta1, beta2 = self.betas
         m = beta1 * state["exp_avg"] + (1 - beta1) * g
         v = beta2 * state["exp_avg_sq"] + (1 - beta2) * (g * g)
-        new, correction = {"exp_avg": m, "exp_avg_sq": v}, 1 - beta2**t
-        v = v / correction if self.amsgrad_corrected else v
+        new, part = {"exp_avg": m, "exp_avg_sq": v}, correction(ops, beta2, t)
+        v = v / part if self.amsgrad_corrected else v
         if self.amsgrad:
-            v = new["max_exp_avg_sq"] = maximum(state["max_exp_avg_sq"], v)
-        v = v if self.amsgrad_corrected or self.eps_hat else v / correction
+            v = new["max_exp_avg_sq"] = ops.maximum(state["max_exp_avg_sq"], v)
+        v = v if self.amsgrad_corrected or self.eps_hat else v / part
         v = v + self.eps_root if self.eps_root else v
-        rate = self.lr / (1 - beta1**t)
-        rate = rate * sqrt(correction) if self.eps_hat else rate
-        return new, rate * m / (sqrt(v) + self.eps)
+        rate = self.lr / correction(ops, beta1, t)
+        rate = rate * ops.sqrt(part) if self.eps_hat else rate
+        return new, rate * m / (ops.sqrt(v) + self.eps)
 
 
 class AdamW(Adam):
@@ -122,5 +126,5 @@ class AdamW(Adam):
 
     def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
         """The new moments, and the step."""
-        new, step = self._adaptive_step(gradient, state, t)
+        new, step = self.adaptive_step(gradient, state, t)
         return new, shrunk(step, value, self.lr, self.weight_decay)

@@ -63,6 +63,11 @@ class ArrayRule(Rule):
         raise NotImplementedError
 
 
+def counted(ops: Any, t: Any, like: Any) -> Any:
+    """The step count as a number, or, where it is traced, in the dtype of another array."""
+    return ops.astype(t, like.dtype) if hasattr(t, "dtype") else t
+
+
 def correction(ops: Any, beta: Any, t: Any) -> Any:
     """`1 - beta**t`; exact in single precision too, where t is an array.
 
@@ -70,6 +75,26 @@ def correction(ops: Any, beta: Any, t: Any) -> Any:
     >>> correction(np, 0.5, 2), float(correction(np, 0.5, np.asarray(2.0)))
     (0.75, 0.75)
     """
-    if isinstance(t, int | float) and isinstance(beta, int | float):
+    if not hasattr(t, "dtype") or (isinstance(beta, int | float) and not beta):
         return 1 - beta**t
     return -ops.expm1(t * (math.log(beta) if isinstance(beta, int | float) else ops.log(beta)))
+
+
+def norm(ops: Any, x: Any) -> Any:
+    """The root of the sum of squares of all elements, an array of no dimensions."""
+    return ops.sqrt(ops.sum(x * x))
+
+
+def rms(ops: Any, x: Any) -> Any:
+    """The root of the mean square of all elements; there must be some."""
+    return ops.sqrt(ops.mean(x * x))
+
+
+def at_least(ops: Any, x: Any, least: float) -> Any:
+    """x, or a number where that is larger.
+
+    >>> import numpy as np
+    >>> at_least(np, np.array([1.0, 3.0]), 2.0)
+    array([2., 3.])
+    """
+    return ops.maximum(x, ops.full_like(x, least))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from copy import copy
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Self, dataclass_transform
 
 import numpy as np
 
 from optshare.errors import HyperparameterError, choices
 from optshare.narrowing import is_sequence
+from optshare.orientation import Site
 from optshare.parameter import is_array
 from optshare.pure.form import PureForm
 
@@ -20,7 +21,7 @@ Number = Any
 """A float, or a schedule of floats: what a hyperparameter may be given."""
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True)
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
 @dataclass(frozen=True, kw_only=True)
 class Rule(PureForm):
     """An element-wise update: `(state, value, gradient) -> (state, step)`.
@@ -42,6 +43,9 @@ class Rule(PureForm):
     >>> w
     Parameter(array([0.9, 2.1]))
     """
+
+    stands_last: ClassVar[bool] = False
+    """Whether in a chain only rules stand behind this one of which that is true too."""
 
     def __init_subclass__(cls) -> None:
         dataclass(frozen=True, kw_only=True)(cls)
@@ -83,6 +87,30 @@ class Rule(PureForm):
         """
         raise NotImplementedError
 
+    def for_parameter(self, site: Site, shape: Sequence[int | None]) -> Rule:
+        """The rule for one parameter of a model, asked once when an optimizer binds.
+
+        Args:
+            site: where the parameter stands.
+            shape: of the parameter, with `None` for a size that is not known yet.
+
+        Raises:
+            HyperparameterError: the rule cannot update such a parameter.
+        """
+        return self
+
+    def evaluation(self, value: Any, state: Arrays, t: Any) -> Any:
+        """The value to evaluate and keep after training, where that is another; else `None`.
+
+        Args:
+            value: the parameter's array, as training left it.
+            state: the arrays and numbers that the last update left.
+            t: how many updates this parameter has had, at least 1.
+
+        Written in operators, for the arrays of any engine.
+        """
+        return None
+
     _LIMITS: ClassVar[dict[str, tuple[float, float]]] = {
         "lr": (0.0, math.inf),
         "eps": (0.0, math.inf),
@@ -97,6 +125,19 @@ class Rule(PureForm):
         "momentum_decay": (0.0, math.inf),
         "rho": (0.0, 1.0),
         "step_sizes": (0.0, math.inf),
+        "max_value": (0.0, math.inf),
+        "max_norm": (0.0, math.inf),
+        "clipping": (0.0, math.inf),
+        "eta": (0.0, math.inf),
+        "gamma": (0.0, math.inf),
+        "seed": (0.0, 2.0**63),
+        "decay": (0.0, 1.0),
+        "k": (1.0, math.inf),
+        "start": (0.0, math.inf),
+        "every": (1.0, math.inf),
+        "warmup_steps": (0.0, math.inf),
+        "weight_lr_power": (0.0, math.inf),
+        "r": (0.0, math.inf),
     }
 
     def __post_init__(self) -> None:
@@ -106,7 +147,8 @@ class Rule(PureForm):
 
     def _require_kind(self, name: str, value: Any, default: Any) -> None:
         if is_sequence(default):
-            fits = is_sequence(value) and len(value) == len(default) and all(map(_is_set, value))
+            fits = is_sequence(value) and len(value) == len(default)
+            fits = fits and all(map(_is_given, value, default))
             wanted = f"{len(default)} numbers"
         elif isinstance(default, bool | str):
             fits, wanted = isinstance(value, type(default)), f"a {type(default).__name__}"
@@ -247,6 +289,11 @@ def _parts(value: Any) -> Any:
     return value if is_sequence(value) else (value,)
 
 
+def _is_given(value: Any, default: Any) -> bool:
+    """Whether one of several numbers may be this; `None` where it is by default."""
+    return _is_set(value) or (value is None and default is None)
+
+
 def _as_number(value: Any) -> float | None:
     """What a schedule gave as a float; an array of no dimensions is one."""
     if isinstance(value, bool | str) or getattr(value, "shape", ()) != ():
@@ -264,6 +311,16 @@ def is_scheduled(value: Any) -> bool:
     (False, True)
     """
     return any(map(callable, value)) if is_sequence(value) else callable(value)
+
+
+def require_whole(rule: Rule, *names: str) -> None:
+    """Raise `HyperparameterError` for a field that is no integer; a schedule is none."""
+    for name in names:
+        value = getattr(rule, name)
+        if not (_is_real(value) and float(value).is_integer()):
+            raise HyperparameterError(
+                f"{type(rule).__name__}: {name} must be an integer, not {value!r}"
+            )
 
 
 def by_last_part(names: Iterable[str], name: str) -> list[str]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from collections.abc import Sequence
+from itertools import groupby, pairwise
 from typing import Any, Self
 
 from optshare.errors import HyperparameterError, choices
 from optshare.kernels.mathematics import Piece
 from optshare.kernels.stages import part
+from optshare.orientation import Site
 from optshare.rules.array import ArrayRule
 from optshare.rules.base import Arrays, Rule, by_last_part
+from optshare.rules.transform import Transform
 
 
 class OptimizerChain(Rule):
@@ -19,6 +22,7 @@ class OptimizerChain(Rule):
         value -= the last step
 
     Without a rule it is plain descent: `value -= gradient`. A chain in a chain is one chain.
+    Transforms, which act on all gradients at once, stand first.
 
     Args:
         pieces: rules, in the order in which a gradient goes through them.
@@ -28,6 +32,8 @@ class OptimizerChain(Rule):
 
     Raises:
         TypeError: a piece that is no rule.
+        HyperparameterError: a transform stands after a rule.
+        HyperparameterError: another rule stands behind an average or Lookahead.
 
     >>> import numpy as np, optshare
     >>> w = optshare.Parameter([1.0, 2.0])
@@ -50,6 +56,7 @@ class OptimizerChain(Rule):
                     f"not {each!r}"
                 )
             flat += each.pieces if isinstance(each, OptimizerChain) else [each]
+        _require_order(flat)
         object.__setattr__(self, "pieces", tuple(flat))
 
     def __repr__(self) -> str:
@@ -105,6 +112,24 @@ class OptimizerChain(Rule):
                 chain = type(self)(*(piece for _, piece in members))
                 found.append(Piece(chain, first=members[0][0], length=len(members)))
         return found
+
+    def for_parameter(self, site: Site, shape: Sequence[int | None]) -> Rule:
+        """The chain of what each piece is for a parameter."""
+        own = [each.for_parameter(site, shape) for each in self.pieces]
+        same = all(one is other for one, other in zip(own, self.pieces, strict=True))
+        return self if same else type(self)(*own)
+
+    def evaluation(self, value: Any, state: Arrays, t: Any) -> Any:
+        """The evaluation value of the last piece that has one."""
+        for at in reversed(range(len(self.pieces))):
+            found = self.pieces[at].evaluation(value, part(state, at), t)
+            if found is not None:
+                return found
+        return None
+
+    def is_separate(self) -> bool:
+        """Whether no piece is a transform."""
+        return all(each.is_separate() for each in self.pieces)
 
     # -- hyperparameters -------------------------------------------------------------------
 
@@ -165,6 +190,38 @@ class OptimizerChain(Rule):
         raise HyperparameterError(
             f"{self.kind} has no hyperparameter {name!r}; choices: {choices(known, name)}"
         )
+
+
+def _require_order(pieces: list[Rule]) -> None:
+    """Transforms stand first, averages last."""
+    for before, each in pairwise(pieces):
+        if isinstance(each, Transform) and not isinstance(before, Transform):
+            raise HyperparameterError(
+                f"{each.kind} acts on all gradients at once, before every rule; "
+                f"put it before {before.kind} in the OptimizerChain"
+            )
+        if before.stands_last and not each.stands_last:
+            raise HyperparameterError(
+                f"{before.kind} needs the whole step, so it stands last in a chain; "
+                f"{each.kind} stands behind it"
+            )
+
+
+def divided(rule: Rule) -> tuple[tuple[Transform, ...], Rule]:
+    """The transforms that a chain begins with, and the rule that is left.
+
+    >>> import optshare
+    >>> from optshare.transforms import ClipGlobalNorm
+    >>> divided(OptimizerChain(ClipGlobalNorm(), optshare.SGD()))[1]
+    OptimizerChain(SGD(lr=0.001, momentum=0.0, weight_decay=0.0, nesterov=False, dampening=0.0,
+        lr_in_buffer=False))
+    """
+    if isinstance(rule, Transform):
+        return (rule,), OptimizerChain()
+    if not isinstance(rule, OptimizerChain):
+        return (), rule
+    first = tuple(each for each in rule.pieces if isinstance(each, Transform))
+    return first, OptimizerChain(*rule.pieces[len(first) :]) if first else rule
 
 
 def is_elementwise(rule: Rule) -> bool:

@@ -137,3 +137,23 @@ def lion(w: Any, g: Any, t: int, memory: Memory) -> Any:
     direction = np.sign(0.9 * memory["m"] + 0.1 * g)
     _mean(memory, "m", g, 0.99)
     return w - LR * (direction + 0.1 * w)
+
+
+def schedule_free_sgd(w: Any, g: Any, t: int, memory: Memory) -> Any:
+    """Descent of z, whose mean is x; the parameter is between them."""
+    z = memory["z"] if t > 1 else w
+    x = (w - 0.1 * z) / 0.9
+    z = memory["z"] = z - LR * (g + 0.1 * w)
+    x = x + (z - x) / t
+    return 0.9 * x + 0.1 * z
+
+
+def schedule_free_adamw(w: Any, g: Any, t: int, memory: Memory) -> Any:
+    """Adam without momentum of z, and a mean weighted by the largest squared lr of a warm-up."""
+    z = memory["z"] if t > 1 else w
+    x, lr = (w - 0.1 * z) / 0.9, LR * min(t / 4, 1.0)
+    v = _mean(memory, "v", g * g, 0.999)
+    z = memory["z"] = z - lr * (g / (np.sqrt(v / (1 - 0.999**t)) + 1e-8) + 0.1 * w)
+    memory["sum"] += lr**2
+    x = x + lr**2 / memory["sum"] * (z - x)
+    return 0.9 * x + 0.1 * z

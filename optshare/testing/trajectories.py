@@ -8,6 +8,7 @@ import numpy as np
 
 from optshare import rules
 from optshare.optimizer import Optimizer
+from optshare.testing import array_formulas
 from optshare.testing import rule_formulas as formulas
 from optshare.testing.check import check, require_close
 from optshare.testing.rule_formulas import LR, Formula
@@ -49,6 +50,18 @@ RULES: dict[str, tuple[rules.Rule, Formula]] = {
     "adadelta": (rules.Adadelta(lr=LR), formulas.adadelta),
     "rprop": (rules.Rprop(lr=LR), formulas.rprop),
     "lion": (rules.Lion(lr=LR, weight_decay=0.1), formulas.lion),
+    "lars": (rules.LARS(lr=LR, trust_coefficient=0.1, weight_decay=0.1), array_formulas.lars),
+    "lamb": (rules.LAMB(lr=LR, weight_decay=0.1), array_formulas.lamb),
+    "adafactor": (rules.Adafactor(lr=LR, weight_decay=0.1), array_formulas.adafactor),
+    "muon": (rules.Muon(lr=LR, adjust_lr_fn="match_rms_adamw"), array_formulas.muon),
+    "schedule_free_sgd": (
+        rules.ScheduleFreeSGD(lr=LR, weight_decay=0.1),
+        formulas.schedule_free_sgd,
+    ),
+    "schedule_free_adamw": (
+        rules.ScheduleFreeAdamW(lr=LR, weight_decay=0.1, warmup_steps=4),
+        formulas.schedule_free_adamw,
+    ),
 }
 
 

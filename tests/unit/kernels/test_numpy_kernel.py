@@ -365,7 +365,8 @@ def test_gradients_of_any_real_dtype_are_converted(dtype, of_parameter):
 
 def test_nan_and_infinite_gradients_pass_without_a_warning():
     p = Parameter(np.ones(3))
-    optshare.Adam([p], lr=0.5).update(p, np.array([np.nan, np.inf, 1.0]))
+    opt = optshare.Optimizer([p], optshare.Adam(lr=0.5), nonfinite="propagate")
+    opt.update(p, np.array([np.nan, np.inf, 1.0]))
     assert np.isnan(p.value[:2]).all()
     np.testing.assert_allclose(p.value[2], 0.5, rtol=1e-7)
 

@@ -43,7 +43,7 @@ def test_no_operation_is_written_twice(rule):
 def test_every_operand_is_there_before_it_is_read(rule):
     program = program_of(rule)
     kept = rule.initial_values()
-    scalars = program.host(rule, 1, {name: kept[name] for name in rule.scalar_names()})
+    scalars = program.host(rule, 1, {name: kept.get(name, 0.0) for name in rule.scalar_names()})
     known = {*scalars, "value", "gradient", *rule.state_names()}
     for result, _, operands in program.arrays:
         assert {each for each in operands if isinstance(each, str)} <= known

@@ -7,8 +7,9 @@ import torch
 
 import optshare
 from optshare import ArrayRule, Optimizer, OptimizerChain, Parameter
+from optshare.errors import HyperparameterError
 from optshare.rules.array import correction
-from tests.unit.rules.cases import CASES, made
+from tests.unit.rules.cases import ARRAY_CASES, CASES, made
 
 ENGINES = {"numpy": np.asarray, "torch": torch.tensor, "jax": jnp.asarray}
 
@@ -109,3 +110,42 @@ def test_counts_and_numbers_that_are_arrays_give_the_same(rule, deviation):
         params, state = rule.update(mapped(torch.tensor, g), state, params)
     assert isinstance(state["parameters"]["w"]["t"], torch.Tensor)
     assert_is_the_optimizers(params, state, rule, deviation)
+
+
+MATRIX = np.array([[1.0, -2.0], [3.0, 0.5], [0.25, -1.0]])
+WHOLE = {
+    **{case: made(case, lr=0.1) for case in ARRAY_CASES},
+    "muon beside adamw": optshare.Muon(lr=0.1),
+    "pieces": OptimizerChain(
+        optshare.ClipNorm(1.0), optshare.L2(0.1), optshare.Adam(lr=0.1), optshare.Lookahead(k=2)
+    ),
+    "averages": OptimizerChain(
+        optshare.AdaptiveClip(0.1), optshare.SGD(lr=0.1), optshare.EMA(0.9), optshare.SWA(start=2)
+    ),
+    "noise": OptimizerChain(optshare.Noise(0.1), optshare.Centralisation(), optshare.Lion(lr=0.1)),
+}
+
+
+@pytest.mark.parametrize("engine", ["numpy", "torch", "counts are tensors"])
+@pytest.mark.parametrize("rule", WHOLE.values(), ids=WHOLE)
+def test_rules_of_whole_arrays_give_the_numbers_of_the_optimizer(rule, engine, deviation):
+    made_of = ENGINES.get(engine, torch.tensor)
+    key, found = Parameter(MATRIX), made_of(MATRIX)
+    opt, state, rng = Optimizer([key], rule), rule.init(found), np.random.default_rng(0)
+    if engine not in ENGINES:
+        state["parameters"]["t"] = torch.tensor(0)
+    for _ in range(5):
+        g = rng.normal(size=MATRIX.shape)
+        opt.update([g])
+        found, state = rule.update(made_of(g), state, found)
+    assert deviation(key.value, np.asarray(found), 0.1) <= 1e-12
+    wanted, its = opt.state_for(key), state["parameters"]
+    assert its.keys() == {"t", *wanted.arrays, *wanted.scalars}
+    for name, array in wanted.arrays.items():
+        assert deviation(array, np.asarray(its[name])) <= 1e-12
+
+
+def test_a_transform_of_all_gradients_is_refused():
+    rule = OptimizerChain(optshare.ClipGlobalNorm(1.0), optshare.SGD(lr=0.1))
+    with pytest.raises(HyperparameterError, match=r"ClipGlobalNorm.* acts on all gradients"):
+        rule.init(START)

@@ -41,6 +41,23 @@ CASES = {
     "rprop": ("Rprop", {}),
     "rprop, narrow": ("Rprop", {"etas": (0.3, 1.5), "step_sizes": (0.05, 0.2)}),
     "lion": ("Lion", {}),
+    "schedule-free sgd": ("ScheduleFreeSGD", {}),
+    "schedule-free sgd with all": (
+        "ScheduleFreeSGD",
+        {"momentum": 0.7, "weight_decay": 0.1, "warmup_steps": 7, "weight_lr_power": 1.0, "r": 0.5},
+    ),
+    "schedule-free adamw": ("ScheduleFreeAdamW", {}),
+    "schedule-free adamw with all": (
+        "ScheduleFreeAdamW",
+        {
+            "betas": (0.8, 0.9),
+            "weight_decay": 0.1,
+            "warmup_steps": 7,
+            "weight_lr_power": 0.0,
+            "r": 1.0,
+            "eps": 1e-3,
+        },
+    ),
     "lion with decay": ("Lion", {"weight_decay": 0.1, "betas": (0.5, 0.8)}),
 }
 
@@ -71,8 +88,32 @@ VARIANTS = {
 
 CASES |= VARIANTS
 
+ARRAY_CASES = {
+    "lars": ("LARS", {"trust_coefficient": 0.1, "weight_decay": 0.1}),
+    "lars nesterov": ("LARS", {"trust_coefficient": 0.1, "nesterov": True, "joint_norm": True}),
+    "lamb": ("LAMB", {"weight_decay": 0.1}),
+    "lamb decoupled": ("LAMB", {"weight_decay": 0.1, "decoupled_weight_decay": True}),
+    "adafactor": ("Adafactor", {"weight_decay": 0.1}),
+    "adafactor whole": ("Adafactor", {"factored_from": 100, "eps": (1e-30, 1e-3)}),
+    "adafactor of optax": (
+        "Adafactor",
+        {
+            "eps": (1e-30, 1e-3),
+            "eps_added": True,
+            "relative_step": False,
+            "largest_axes": True,
+            "decay_times_lr": False,
+            "weight_decay": 0.01,
+        },
+    ),
+    "muon": ("Muon", {}),
+    "muon of keras": ("Muon", {"buffer": "sum", "adjust_lr_fn": "match_rms_adamw"}),
+    "muon of optax": ("Muon", {"buffer": "corrected", "eps_added": True, "layout": "out_in"}),
+}
+"""Rules that see the whole array, here a matrix."""
+
 
 def made(case, **changes):
     """The unbound rule of a case."""
-    name, options = CASES[case]
+    name, options = (CASES | ARRAY_CASES)[case]
     return getattr(optshare, name)(**options, **changes)

@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 import optax
+import schedulefree
 import torch
 
 TORCH_RULES = {
@@ -17,6 +18,8 @@ TORCH_RULES = {
     "Adadelta": torch.optim.Adadelta,
     "Rprop": torch.optim.Rprop,
 }
+TORCH_ARRAY_RULES = {"Adafactor": torch.optim.Adafactor, "Muon": torch.optim.Muon}
+"""Rules that see the whole array; PyTorch's do not take every shape."""
 
 
 class Torch:
@@ -24,7 +27,8 @@ class Torch:
 
     def __init__(self, rule, value, lr, options):
         self.tensor = torch.nn.Parameter(torch.tensor(value))
-        self.optimizer = TORCH_RULES[rule]([self.tensor], lr=lr, **options)
+        kind = (TORCH_RULES | TORCH_ARRAY_RULES)[rule]
+        self.optimizer = kind([self.tensor], lr=lr, **options)
 
     def update(self, gradient, lr):
         self.optimizer.param_groups[0]["lr"] = lr
@@ -104,6 +108,49 @@ class Optax:
         return {ours: np.asarray(fields[theirs]) for ours, theirs in self.names.items()}
 
 
+SCHEDULE_FREE_RULES = {
+    "ScheduleFreeSGD": schedulefree.SGDScheduleFree,
+    "ScheduleFreeAdamW": schedulefree.AdamWScheduleFree,
+}
+
+
+class ScheduleFree:
+    """An optimizer of the authors' own package over one tensor."""
+
+    def __init__(self, rule, value, lr, options):
+        self.tensor = torch.nn.Parameter(torch.tensor(value))
+        self.optimizer = SCHEDULE_FREE_RULES[rule]([self.tensor], lr=lr, **options)
+        self.optimizer.train()
+
+    def update(self, gradient, lr):
+        if gradient is None:  # the package would count the update
+            return
+        self.optimizer.param_groups[0]["lr"] = lr
+        self.tensor.grad = torch.tensor(gradient)
+        self.optimizer.step()
+
+    @property
+    def value(self):
+        return self.tensor.detach().numpy()
+
+    @property
+    def evaluated(self):
+        """The value to evaluate."""
+        self.optimizer.eval()
+        found = self.value.copy()
+        self.optimizer.train()
+        return found
+
+    @property
+    def state(self):
+        group = self.optimizer.param_groups[0]
+        numbers = {name: np.asarray(group[name]) for name in ("weight_sum", "lr_max")}
+        kept = self.optimizer.state[self.tensor].items()
+        return {name: each.numpy() for name, each in kept} | numbers
+
+
 def beside(rule, value, lr, options):
     """The real optimizer that a rule is held to."""
+    if rule in SCHEDULE_FREE_RULES:
+        return ScheduleFree(rule, value, lr, options)
     return (Torch if rule in TORCH_RULES else Optax)(rule, value, lr, options)

@@ -6,8 +6,14 @@ import torch
 
 import optshare
 from optshare import Optimizer, Parameter
-from tests.unit.rules.cases import CASES, VARIANTS, made
-from tests.unit.rules.frameworks import OPTAX_RULES, TORCH_RULES, beside
+from tests.unit.rules.cases import ARRAY_CASES, CASES, VARIANTS, made
+from tests.unit.rules.frameworks import (
+    OPTAX_RULES,
+    SCHEDULE_FREE_RULES,
+    TORCH_ARRAY_RULES,
+    TORCH_RULES,
+    beside,
+)
 
 STEPS = 25
 every_case = pytest.mark.parametrize("case", [each for each in CASES if each not in VARIANTS])
@@ -58,7 +64,15 @@ def test_every_rule_is_held_to_a_framework():
         for name in optshare.__all__
         if isinstance(getattr(optshare, name), type(optshare.Adam))
     }
-    assert rules == {*TORCH_RULES, *OPTAX_RULES} == {name for name, _ in CASES.values()}
+    held = {*TORCH_RULES, *OPTAX_RULES, *SCHEDULE_FREE_RULES, *TORCH_ARRAY_RULES, "LARS", "LAMB"}
+    assert rules == held == {name for name, _ in (CASES | ARRAY_CASES).values()}
+
+
+@pytest.mark.parametrize("rule", SCHEDULE_FREE_RULES)
+def test_defaults_of_the_schedule_free_rules_are_the_authors(rule):
+    theirs = SCHEDULE_FREE_RULES[rule]([torch.zeros(1)]).defaults
+    for name, default in getattr(optshare, rule)().hyperparameters().items():
+        assert default == theirs[name], name
 
 
 OF_OTHERS = ("lr_in_buffer", "eps_in_root", "eps_hat", "eps_root", "amsgrad_corrected")

@@ -9,18 +9,20 @@ import pytest
 
 import optshare
 from optshare import Optimizer, Parameter
-from tests.unit.rules.cases import CASES, made
+from optshare.rules import Site
+from tests.unit.rules.cases import ARRAY_CASES, CASES, made
 
-every_case = pytest.mark.parametrize("case", CASES)
+ALL = CASES | ARRAY_CASES
+every_case = pytest.mark.parametrize("case", ALL)
 
 
-def gradients(count, shape=(4,), dtype=np.float64):
+def gradients(count, shape=(2, 2), dtype=np.float64):
     rng = np.random.default_rng(0)
     return [rng.normal(size=shape).astype(dtype) for _ in range(count)]
 
 
 def trained(case, steps=7, dtype=np.float64):
-    p = Parameter(np.array([1.0, -2.0, 3.0, 0.5], dtype))
+    p = Parameter(np.array([[1.0, -2.0], [3.0, 0.5]], dtype))
     opt = Optimizer([p], made(case, lr=0.1))
     for g in gradients(steps, dtype=dtype):
         opt.update([g])
@@ -47,7 +49,7 @@ def test_low_precision_follows_double_precision(case, dtype):
 
 @every_case
 def test_gradients_are_left_as_they_are(case):
-    p = Parameter([1.0, -2.0, 3.0, 0.5])
+    p = Parameter([[1.0, -2.0], [3.0, 0.5]])
     opt = Optimizer([p], made(case, lr=0.1))
     given = gradients(5)
     kept = copy.deepcopy(given)
@@ -69,7 +71,7 @@ def test_a_saved_optimizer_goes_on_bit_for_bit(case, through):
         if through == "json":
             saved = json.loads(json.dumps(saved, default=lambda array: array.tolist()))
         q = Parameter(p.value.copy())
-        other = Optimizer([q], type(made(case))(**CASES[case][1]))
+        other = Optimizer([q], type(made(case))(**ALL[case][1]))
         other.load_state_dict(saved)
     np.testing.assert_equal(other.state_dict(), opt.state_dict())
     for g in gradients(12)[7:]:
@@ -95,9 +97,9 @@ def test_a_reset_optimizer_begins_again(case):
 @every_case
 def test_parameters_of_one_optimizer_do_not_touch_each_other(case):
     """Also where one of them has had fewer updates."""
-    one, other = Parameter(np.ones(4)), Parameter(np.ones(4))
+    one, other = Parameter(np.ones((2, 2))), Parameter(np.ones((2, 2)))
     together = Optimizer([one, other], made(case, lr=0.1))
-    alone = Parameter(np.ones(4))
+    alone = Parameter(np.ones((2, 2)))
     apart = Optimizer([alone], made(case, lr=0.1))
     for step, g in enumerate(gradients(9)):
         late = g if step >= 4 else None
@@ -118,7 +120,7 @@ def test_a_frozen_parameter_keeps_its_value_and_state(case):
     np.testing.assert_equal(opt.state_dict(), before)
 
 
-@every_case
+@pytest.mark.parametrize("case", CASES)
 def test_blocks_of_a_large_array_are_updated_alike(case):
     g = np.random.default_rng(1).normal(size=(3, 40_001))
     whole, part = Parameter(np.ones(g.shape)), Parameter(np.ones((3, 1)))
@@ -129,14 +131,14 @@ def test_blocks_of_a_large_array_are_updated_alike(case):
     np.testing.assert_array_equal(whole.value[:, -1:], part.value)
 
 
-@pytest.mark.parametrize("name", sorted({name for name, _ in CASES.values()}))
+@pytest.mark.parametrize("name", sorted({name for name, _ in ALL.values()}))
 def test_every_face_binds_with_a_model_and_is_a_rule_without(name):
-    face, p = getattr(optshare, name), Parameter([1.0])
+    face, p = getattr(optshare, name), Parameter([[1.0]])
     rule = face(lr=0.25)
     assert isinstance(rule, optshare.Rule)
     assert isinstance(rule, face)
     opt = face([p], lr=0.25)
     assert isinstance(opt, Optimizer)
-    assert opt.state_for(p).rule == rule
+    assert opt.state_for(p).rule == rule.for_parameter(Site(0, "0"), (1, 1))
     assert face.__doc__.startswith(type(rule).__doc__)
     assert repr(face) == f"optshare.{name}"

@@ -89,6 +89,13 @@ def test_an_operator_that_a_rule_cannot_use_is_named(op, g):
         op(g) if op is operator.pos else op(g, g)
 
 
+def test_a_remainder_is_taken_of_numbers(lr):
+    due = Expression("t", on_arrays=False) % lr
+    assert repr(due) == "remainder(t, lr)"
+    assert not due.on_arrays
+    assert SCALAR["remainder"](7.0, 3.0) == 1.0
+
+
 def test_a_rule_cannot_index_its_symbols(g):
     with pytest.raises(TypeError, match="getitem"):
         g[0]

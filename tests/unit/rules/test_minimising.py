@@ -1,5 +1,7 @@
 """Every rule finds the minima of a parabola and of Rosenbrock's function."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
@@ -36,6 +38,12 @@ OF_PARABOLA = {
     "Adadelta": (1.0, 4.0),
     "Rprop": (0.1, 1e-10),
     "Lion": (0.1, 1e-28),
+    "LARS": (3.0, 1e-10),
+    "LAMB": (0.3, 1e-13),
+    "Adafactor": (1.0, 5e-6),
+    "Muon": (0.03, 0.03),
+    "ScheduleFreeSGD": (1.0, 1e-62),
+    "ScheduleFreeAdamW": (1.0, 1e-26),
 }
 OF_ROSENBROCK = {
     "SGD": (0.001, 0.2),
@@ -52,17 +60,24 @@ OF_ROSENBROCK = {
     "Adadelta": (0.3, 0.3),
     "Rprop": (0.1, 0.01),
     "Lion": (0.003, 0.03),
+    "LARS": (1.0, 0.03),
+    "LAMB": (0.1, 5.0),
+    "Adafactor": (1.0, 0.5),
+    "Muon": (0.003, 0.01),
+    "ScheduleFreeSGD": (0.001, 1.0),
+    "ScheduleFreeAdamW": (0.3, 0.1),
 }
 STARTS = [(-1.2, 1.0), (0.0, 0.0), (2.0, 2.0)]
 every_start = pytest.mark.parametrize("start", STARTS, ids=str)
 
 
 def loss_after(steps, rule, lr, function, start):
-    p = Parameter(np.array(start))
+    p = Parameter(np.array(start)[None] if rule == "Muon" else np.array(start))
     opt = getattr(optshare, rule)([p], lr=lr)
     for _ in range(steps):
-        opt.update([function(p.value)[1]])
-    return function(p.value)[0]
+        opt.update([function(p.value.ravel())[1].reshape(p.shape)])
+    with opt.averaged() if rule.startswith("ScheduleFree") else nullcontext():
+        return function(p.value.ravel())[0]
 
 
 @every_start

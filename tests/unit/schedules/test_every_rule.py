@@ -19,7 +19,7 @@ def test_a_schedule_is_an_adjustment_before_each_step(name):
     schedule = WarmUp(3, lambda step: 0.1 / (1 + step), start=0.01)
     ends = []
     for scheduled in (True, False):
-        w = Parameter([0.5, -1.0])
+        w = Parameter([[0.5, -1.0]])
         rule = getattr(rules, name)(lr=schedule if scheduled else schedule(0))
         opt = optshare.Optimizer([w], rule)
         for step in range(8):

@@ -1,0 +1,94 @@
+"""The norm of all gradients together, and whether they are finite."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from optshare.dtypes import working_dtype
+from optshare.kernels.numpy import BLOCK_BYTES, blocks
+from optshare.kernels.reference import cast
+from optshare.rules.transform import Given
+
+
+def worked(each: Given) -> Any:
+    """The gradient in the dtype that rules compute in, without its scale."""
+    return cast(each.ops, each.gradient, working_dtype(each.gradient, each.ops))
+
+
+def global_norm(given: list[Given]) -> float:
+    """The root of the sum of squares of all gradients.
+
+    >>> one, other = (Given(None, "", np, None, np.array([x])) for x in (3.0, 4.0))
+    >>> global_norm([one, other])
+    5.0
+    """
+    return math.sqrt(sum(float(_sum_of_squares(run)) for run in _by_engine(given)))
+
+
+def _by_engine(given: list[Given]) -> list[list[Given]]:
+    """Those with a gradient, in runs of one engine."""
+    present = [each for each in given if each.gradient is not None]
+    return [list(run) for _, run in groupby(present, lambda each: id(each.ops))]
+
+
+def _sum_of_squares(given: list[Given]) -> Any:
+    """A number of one engine, so that it is read once, not once for each array."""
+    total: Any = 0.0
+    for each in given:
+        total = total + each.scale**2 * _squares(each)
+    return total
+
+
+def _squares(each: Given) -> Any:
+    gradient = worked(each)
+    if each.ops is np:
+        return sum(np.dot(flat, flat) for flat in _flat_pieces(gradient))
+    return each.ops.sum(gradient * gradient)
+
+
+def first_nonfinite(given: list[Given]) -> Given | None:
+    """The first gradient with an element that is NaN or infinite.
+
+    >>> fine, bad = (Given(None, "", np, None, np.array([x])) for x in (1.0, np.nan))
+    >>> first_nonfinite([fine]) is None, first_nonfinite([fine, bad]) is bad
+    (True, True)
+    """
+    for run in _by_engine(given):
+        for each in _suspects(run):
+            if not _is_finite(each):
+                return each
+    return None
+
+
+def _suspects(given: list[Given]) -> list[Given]:
+    """Those that may have such an element, of gradients of one engine; mostly none."""
+    if given[0].ops is np:
+        return [each for each in given if not math.isfinite(_may_overflow(each.gradient))]
+    zero: Any = 0.0
+    for each in given:
+        zero = zero + each.ops.sum(each.gradient * 0)
+    return given if zero != 0 else []
+
+
+def _may_overflow(gradient: Any) -> float:
+    """A number that is finite only if all elements are."""
+    if gradient.dtype == np.float16:
+        return math.nan
+    return float(sum(np.dot(flat, flat) for flat in _flat_pieces(gradient)))
+
+
+def _is_finite(each: Given) -> bool:
+    if each.ops is np:
+        return all(np.isfinite(flat).all() for flat in _flat_pieces(each.gradient))
+    return bool(each.ops.all(each.ops.isfinite(each.gradient)))
+
+
+def _flat_pieces(array: Any) -> Iterator[Any]:
+    """All elements, in small arrays of one dimension: views, or copies one at a time."""
+    limit = BLOCK_BYTES // array.itemsize
+    return (array[index].ravel(order="K") for index in blocks(array.shape, limit))

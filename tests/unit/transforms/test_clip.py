@@ -1,0 +1,89 @@
+import jax
+import numpy as np
+import pytest
+import torch
+
+from optshare import SGD, Adam, Optimizer, OptimizerChain, Parameter
+from optshare.errors import HyperparameterError, ParameterError
+from optshare.transforms import ClipGlobalNorm
+
+SHAPES = [(), (3,), (2, 4), (0,)]
+
+
+def gradients(step):
+    rng = np.random.default_rng(step)
+    return [rng.normal(size=shape) * 10.0 ** (step % 3 - 1) for shape in SHAPES]
+
+
+def test_clipping_by_the_global_norm_is_torchs_before_adam(deviation):
+    start = gradients(100)
+    ours = [Parameter(each) for each in start]
+    theirs = [torch.nn.Parameter(torch.tensor(each)) for each in start]
+    opt = Optimizer(ours, OptimizerChain(ClipGlobalNorm(max_norm=1.5), Adam(lr=0.1)))
+    other = torch.optim.Adam(theirs, lr=0.1)
+    for step in range(20):
+        opt.update(gradients(step))
+        for tensor, g in zip(theirs, gradients(step), strict=True):
+            tensor.grad = torch.tensor(g)
+        torch.nn.utils.clip_grad_norm_(theirs, 1.5)
+        other.step()
+        for p, tensor in zip(ours, theirs, strict=True):
+            assert deviation(tensor.detach().numpy(), p.value, 0.1) <= 1e-12
+
+
+def test_the_norm_is_over_the_parameters_of_all_engines():
+    p, tensor = Parameter([0.0]), torch.nn.Parameter(torch.zeros(1, dtype=torch.float64))
+    opt = Optimizer([p, tensor], OptimizerChain(ClipGlobalNorm(max_norm=1.0, eps=0.0), SGD(lr=1.0)))
+    opt.update([np.array([3.0]), torch.tensor([4.0])])
+    np.testing.assert_allclose([p.value[0], tensor.item()], [-0.6, -0.8], rtol=1e-15)
+
+
+def test_a_gradient_shorter_than_the_norm_stays_as_it_is():
+    p, g = Parameter([0.0]), np.array([0.3])
+    Optimizer([p], SGD(lr=1.0), transforms=[ClipGlobalNorm(max_norm=1.0)]).update([g])
+    assert p.value[0] == -0.3
+    assert g[0] == 0.3
+
+
+def test_half_precision_gradients_are_measured_in_single_precision():
+    p = Parameter(np.zeros(4), np.float16)
+    opt = Optimizer([p], SGD(lr=1.0), transforms=[ClipGlobalNorm(max_norm=2.0, eps=0.0)])
+    opt.update([np.full(4, 6e4, np.float16)])
+    np.testing.assert_array_equal(p.value, -1.0)
+
+
+def test_the_largest_norm_may_be_a_schedule():
+    p = Parameter([0.0])
+    clip = ClipGlobalNorm(max_norm=lambda step: 1.0 / (1 + step), eps=0.0)
+    opt = Optimizer([p], SGD(lr=1.0), transforms=[clip])
+    for _ in range(3):
+        opt.update([np.array([5.0])])
+    np.testing.assert_allclose(p.value, -(1 + 1 / 2 + 1 / 3), rtol=1e-15)
+
+
+def test_jax_arrays_are_clipped_together():
+    with jax.enable_x64():
+        tree = [jax.numpy.zeros(2), jax.numpy.zeros(1)]
+        opt = Optimizer(tree, SGD(lr=1.0), transforms=[ClipGlobalNorm(max_norm=0.5, eps=0.0)])
+        opt.update([jax.numpy.asarray([3.0, 0.0]), jax.numpy.asarray([4.0])])
+        np.testing.assert_allclose(opt.tree[0], [-0.3, 0.0], rtol=1e-15)
+        np.testing.assert_allclose(opt.tree[1], [-0.4], rtol=1e-15)
+
+
+def test_one_parameter_alone_is_refused():
+    p, q = Parameter([0.0]), Parameter([0.0])
+    opt = Optimizer([p, q], SGD(), transforms=[ClipGlobalNorm()])
+    with pytest.raises(ParameterError, match="ClipGlobalNorm needs all gradients at once"):
+        opt.update(p, np.array([1.0]))
+    assert (p.value[0], opt.steps) == (0.0, 0)
+
+
+def test_a_transform_after_a_rule_is_refused():
+    with pytest.raises(HyperparameterError, match="put it before SGD"):
+        OptimizerChain(SGD(), ClipGlobalNorm())
+
+
+@pytest.mark.parametrize("wrong", [{"max_norm": -1.0}, {"eps": -1.0}, {"max_norm": "big"}])
+def test_values_out_of_range_are_refused(wrong):
+    with pytest.raises(HyperparameterError, match=next(iter(wrong))):
+        ClipGlobalNorm(**wrong)
