@@ -20,7 +20,18 @@ from optshare.tree import Named
 from optshare.writing import beside
 
 FORMAT = "optshare.optimizer.1"
-KEPT = ("aliases", "rule", "shape", "dtype", "hyperparameters", "t", "step", "arrays", "scalars")
+KEPT = (
+    "aliases",
+    "rule",
+    "shape",
+    "dtype",
+    "hyperparameters",
+    "t",
+    "step",
+    "arrays",
+    "scalars",
+    "master",
+)
 
 
 def saved(binding: Binding, store: IdentityStore, steps: int, pipeline: Pipeline) -> dict[str, Any]:
@@ -44,6 +55,7 @@ def _saved_one(entry: Named, state: ParameterState) -> dict[str, Any]:
         "step": state.step,
         "arrays": {name: host_copy(each) for name, each in state.arrays.items()},
         "scalars": dict(state.scalars),
+        "master": None if state.master is None else host_copy(state.master),
     }
 
 
@@ -128,6 +140,8 @@ def _restored_one(entry: Named, site: Site, rule: Rule, data: dict[str, Any]) ->
     state.arrays = {
         name: _array(entry, name, data["arrays"][name], shape) for name, shape in shapes.items()
     }
+    if data["master"] is not None:
+        state.master = _array(entry, "master", data["master"], tuple(entry.key.shape))
     return state
 
 

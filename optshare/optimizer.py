@@ -42,6 +42,8 @@ class Optimizer:
             begin with them as well.
         nonfinite: `"raise"` refuses a loss or a gradient that is NaN or infinite before
             anything is updated; `"skip"` leaves such a step out; `"propagate"` lets it through.
+        masters: keep the value of each parameter in half precision in single precision as
+            well, where the steps add up.
 
     State is kept by the identity of each parameter: moments, the step count,
     and the hyperparameters. A parameter without a gradient is skipped; its step
@@ -68,12 +70,14 @@ class Optimizer:
         *,
         transforms: Sequence[Transform] = (),
         nonfinite: NonFinite = "raise",
+        masters: bool = False,
     ) -> None:
         if not isinstance(rule, Rule):  # pyright: ignore[reportUnnecessaryIsInstance] # of a user
             raise TypeError(
                 f"the rule must be an unbound one, such as optshare.Adam(lr=1e-3), not {rule!r}"
             )
         self.nonfinite = nonfinite
+        self._masters = masters
         first, rule = divided(OptimizerChain(*transforms, rule) if transforms else rule)
         self._pipeline = Pipeline(first)
         self._binding = Binding(model)
@@ -152,7 +156,7 @@ class Optimizer:
         )
 
     def _apply(self, plan: Plan) -> None:
-        apply(plan)
+        apply(plan, masters=self._masters)
         self._steps, self._pipeline.kept = plan.steps, plan.kept
 
     def _scaled(self, fn: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, Pairs]:

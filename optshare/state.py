@@ -23,7 +23,7 @@ class ParameterState:
     `state.arrays`, the numbers in `state.scalars`; both are empty until the first update.
     """
 
-    __slots__ = ("arrays", "begun", "rule", "scalars", "shape", "step", "t")
+    __slots__ = ("arrays", "begun", "master", "rule", "scalars", "shape", "step", "t")
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
@@ -33,6 +33,8 @@ class ParameterState:
         """The shape of the parameter at its last update."""
         self.begun: Rule | None = None
         """The rule that the arrays and numbers are of, all of them."""
+        self.master: Any = None
+        """The value in single precision, of a parameter in half precision, if it is kept."""
         self.t = 0
         self.step = -1
         """The optimizer's step of the last update, from 0; -1 before one."""
@@ -62,7 +64,7 @@ class ParameterState:
 
     def reset(self) -> None:
         """Forget the state and the step count."""
-        self.arrays, self.scalars, self.t, self.begun = {}, {}, 0, None
+        self.arrays, self.scalars, self.t, self.begun, self.master = {}, {}, 0, None, None
 
     def fit(self, value: Any, ops: Any, working: Any, rule: Rule, site: Any) -> None:
         """Make the arrays fit a value: allocate, convert, bring them over, or start again.
@@ -78,12 +80,9 @@ class ParameterState:
             if self.shape is not None:
                 self.reset()
             self.shape = shape
-        place = _place(value)
         for name, array in self.arrays.items():
-            if _place(array) != place:
-                self.arrays[name] = array = _brought(array, value, ops)
-            if array.dtype != working:
-                self.arrays[name] = ops.astype(array, working)
+            array = brought(array, value, ops)
+            self.arrays[name] = array if array.dtype == working else ops.astype(array, working)
         if self.begun is not self.rule:
             self._begin(value, ops, working, rule, site)
 
@@ -175,7 +174,9 @@ def _place(array: Any) -> tuple[bool, Any]:
     return is_numpy(array), getattr(array, "device", None)
 
 
-def _brought(array: Any, value: Any, ops: Any) -> Any:
-    """An array in the memory of another one."""
+def brought(array: Any, value: Any, ops: Any) -> Any:
+    """An array in the memory of another one: itself if it is there."""
+    if _place(array) == _place(value):
+        return array
     host = host_copy(array)
     return host if is_numpy(value) else placed(ops, host, value)

@@ -15,6 +15,7 @@ from optshare.kernels import numpy as numpy_kernel
 from optshare.kernels.memory import aligned_copy
 from optshare.kernels.reference import cast, evaluate
 from optshare.kernels.stages import Run, Stage, staged
+from optshare.masters import followed
 from optshare.narrowing import is_host
 from optshare.orientation import Site
 from optshare.parameter import is_array
@@ -23,7 +24,7 @@ from optshare.rules.base import Rule
 from optshare.rules.transform import Given
 from optshare.slots import HeldSlot
 from optshare.state import IdentityStore, ParameterState
-from optshare.writing import memory
+from optshare.writing import memory, write
 
 Numbers = dict[int, Rule]
 """Each rule at a step, by the id of the rule with its schedules."""
@@ -147,14 +148,19 @@ def _after(binding: Binding, job: Job | None, given: Given) -> Job:
     return job._replace(gradient=given.gradient, scale=given.scale)
 
 
-def apply(plan: Plan) -> None:
-    """Update the parameters and their states."""
+def apply(plan: Plan, *, masters: bool = False) -> None:
+    """Update the parameters and their states.
+
+    Args:
+        plan: what to do.
+        masters: keep single-precision masters of parameters in half precision.
+    """
     written = {job.seam.memory(job.key.stored) for job in plan.jobs}
     jobs = [_apart(job, written) for job in plan.jobs]
     prepared: Prepared = {}
     with np.errstate(all="ignore"):
         for job, state in zip(jobs, plan.states, strict=True):
-            _update(job, state, plan.rules, prepared)
+            _update(job, state, plan.rules, prepared, masters)
             state.step = plan.step
 
 
@@ -163,33 +169,41 @@ def _apart(job: Job, written: set[int]) -> Job:
     return job._replace(gradient=job.gradient + 0) if job.memory in written else job
 
 
-def _update(job: Job, state: ParameterState, rules: Numbers, prepared: Prepared) -> None:
-    on_host, stored = job.view is not None, job.key.stored
-    ops: Any = np if on_host else job.backend.ops
-    value = job.view if on_host else ops.stop_gradient(stored)
-    gradient = job.gradient if on_host else ops.stop_gradient(job.gradient)
+def _update(
+    job: Job, state: ParameterState, rules: Numbers, prepared: Prepared, masters: bool
+) -> None:
+    ops: Any = np if job.view is not None else job.backend.ops
+    value, gradient = job.given()[3:5]
     working = working_dtype(value, ops)
     if job.scale != 1.0:
         gradient = cast(ops, gradient, working) * job.scale
     state.fit(value, ops, working, rules[id(state.rule)], job.site)
+    has_master = masters and value.dtype != working
+    held = followed(state, value, ops, working) if has_master else value
     head, last = _prepared(state, rules, prepared)
     new: dict[str, Any] = {}
     for stage in head:
-        its, gradient = stage.through(ops, value, gradient, state.arrays, working)
+        its, gradient = stage.through(ops, held, gradient, state.arrays, working)
         new.update(its)
     given = gradient, last.own(state.arrays), last.scalars, working
-    if not on_host:
-        its, moved = evaluate(last.program, ops, value, *given)
+    if ops is not np:
+        its, moved = evaluate(last.program, ops, held, *given)
         new.update(last.whole(its))
-        job.backend.update(job.key, moved)
+        job.backend.update(job.key, cast(ops, moved, value.dtype))
+    elif has_master:
+        moved = held
+        numpy_kernel.apply(last.program, moved, *given)
+        write(job.key, cast(np, moved, value.dtype))
     elif job.in_place:
+        moved = value
         numpy_kernel.apply(last.program, value, *given)
-        job.seam.written(stored)
+        job.seam.written(job.key.stored)
         job.key.replaced()
     else:
         moved = aligned_copy(value)
         numpy_kernel.apply(last.program, moved, *given)
         job.backend.update(job.key, job.seam.adopt(moved))
+    state.master = moved if has_master else None
     state.t += 1
     state.take({**new, **last.numbers()})
 

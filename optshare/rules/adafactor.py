@@ -147,7 +147,7 @@ class Adafactor(ArrayRule):
         largest = t**-0.5
         if not hasattr(largest, "dtype"):
             return min(self.lr, largest)
-        return ops.minimum(largest, ops.full_like(largest, self.lr))
+        return ops.minimum(largest, ops.zeros_like(largest) + self.lr)
 
 
 _NAMES = "row_var", "col_var"

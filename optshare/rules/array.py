@@ -97,4 +97,4 @@ def at_least(ops: Any, x: Any, least: float) -> Any:
     >>> at_least(np, np.array([1.0, 3.0]), 2.0)
     array([2., 3.])
     """
-    return ops.maximum(x, ops.full_like(x, least))
+    return ops.maximum(x, ops.zeros_like(x) + least)

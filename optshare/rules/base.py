@@ -68,8 +68,9 @@ class Rule(PureForm):
         state: Arrays = {name: float(initial.get(name, 0.0)) for name in self.scalar_names()}
         for name in self.state_names():
             begins = initial.get(name, 0.0)
-            whole = ops.full_like(value, 0.0 if begins == "value" else begins, dtype=dtype)
-            state[name] = whole + ops.astype(value, dtype) if begins == "value" else whole
+            state[name] = ops.zeros_like(value, dtype=dtype)
+            if begins:
+                state[name] += ops.astype(value, dtype) if begins == "value" else begins
         return state
 
     def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:

@@ -19,9 +19,12 @@ def unit_shape(value: Any, site: Site, otherwise: Axes) -> tuple[int, ...]:
     (1, 3)
     >>> unit_shape(np.ones((2, 3)), Site(0, "w"), (0,))
     (2, 1)
+    >>> unit_shape(np.ones((2, 3)), Site(0, "w", ((), (0, 1))), (0,))
+    (2, 1)
     """
     shape = tuple(value.shape)
-    kept = tuple(axis % len(shape) for axis in (site.fans[1] if site.fans else otherwise) if shape)
+    outputs = site.fans[1] if site.fans is not None and all(site.fans) else otherwise
+    kept = tuple(axis % len(shape) for axis in outputs if shape)
     return tuple(size if axis in kept else 1 for axis, size in enumerate(shape))
 
 

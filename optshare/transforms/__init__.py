@@ -5,6 +5,7 @@ from optshare.transforms.accumulate import Accumulate
 from optshare.transforms.clip import ClipGlobalNorm
 from optshare.transforms.finite import SkipNonFinite
 from optshare.transforms.loss_scale import DynamicLossScale, LossScale
+from optshare.transforms.norms import global_norm
 from optshare.transforms.sam import SAM
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "SkipNonFinite",
     "Transform",
     "Transformed",
+    "global_norm",
 ]

@@ -72,7 +72,7 @@ def _suspects(given: list[Given]) -> list[Given]:
     zero: Any = 0.0
     for each in given:
         zero = zero + each.ops.sum(each.gradient * 0)
-    return given if zero != 0 else []
+    return [] if float(zero) == 0.0 else given
 
 
 def _may_overflow(gradient: Any) -> float:

@@ -1,7 +1,8 @@
-"""The frameworks' optimizers that are not element-wise, behind the face of `frameworks.py`."""
+"""The frameworks' optimizers that are not element-wise, behind one face."""
 
 import contextlib
 import os
+import tempfile
 from unittest import mock
 
 import jax
@@ -11,11 +12,34 @@ import optax
 import torch
 from optax import contrib
 
-from tests.unit.rules.frameworks import Optax
+TORCH_RULES = {"Adafactor": torch.optim.Adafactor, "Muon": torch.optim.Muon}
+"""PyTorch's; they do not take every shape."""
 
 
-class Double(Optax):
-    """A transformation of optax's that is given lr, over one array in double precision."""
+class Torch:
+    """An optimizer of PyTorch's over one tensor."""
+
+    def __init__(self, rule, value, options):
+        self.tensor = torch.nn.Parameter(torch.tensor(value))
+        self.optimizer = TORCH_RULES[rule]([self.tensor], **options)
+
+    def update(self, gradient, lr):
+        self.optimizer.param_groups[0]["lr"] = lr
+        self.tensor.grad = None if gradient is None else torch.tensor(gradient)
+        self.optimizer.step()
+
+    @property
+    def value(self):
+        return self.tensor.detach().numpy()
+
+    @property
+    def state(self):
+        found = self.optimizer.state[self.tensor].items()
+        return {name: each.numpy() for name, each in found if name != "step"}
+
+
+class Optax:
+    """A transformation of optax's that is made for an lr, over one array."""
 
     def __init__(self, transform, names, value, sign=1):
         """`sign` is that of the state: optax's momentum in LARS holds what is added."""
@@ -30,6 +54,10 @@ class Double(Optax):
         given = {"w": jnp.asarray(gradient)}
         steps, self.kept = self.make(lr).update(given, self.kept, tree)
         self.array = optax.apply_updates(tree, steps)["w"]
+
+    @property
+    def value(self):
+        return np.asarray(self.array)
 
     @property
     def state(self):
@@ -49,14 +77,14 @@ def optax_lars(value, weight_decay=0.0, **options):
     def transform(lr):
         return optax.lars(lr, weight_decay, **options)
 
-    return Double(transform, {"momentum_buffer": "trace"}, value, sign=-1)
+    return Optax(transform, {"momentum_buffer": "trace"}, value, sign=-1)
 
 
 def optax_lamb(value, betas=(0.9, 0.999), eps=1e-6, eps_root=0.0, weight_decay=0.0):
     def transform(lr):
         return optax.lamb(lr, *betas, eps, eps_root, weight_decay)
 
-    return Double(transform, MOMENTS, value)
+    return Optax(transform, MOMENTS, value)
 
 
 def optax_adafactor(value, size, weight_decay, eps=1e-30, decay=0.8):
@@ -75,14 +103,14 @@ def optax_adafactor(value, size, weight_decay, eps=1e-30, decay=0.8):
             optax.scale(-1),
         )
 
-    return Double(transform, {"row": "v_row", "column": "v_col", "variance": "v"}, value)
+    return Optax(transform, {"row": "v_row", "column": "v_col", "variance": "v"}, value)
 
 
 def optax_muon(value, **options):
     def transform(lr):
         return contrib.muon(lr, **options)
 
-    return Double(transform, {"momentum_buffer": "mu"}, value)
+    return Optax(transform, {"momentum_buffer": "mu"}, value)
 
 
 @contextlib.contextmanager
@@ -111,6 +139,7 @@ class Keras:
 
     def __init__(self, rule, names, value, options):
         os.environ.setdefault("KERAS_BACKEND", "jax")
+        os.environ.setdefault("KERAS_HOME", tempfile.gettempdir())  # not the user's own settings
         import keras
 
         self.variable = keras.Variable(value, dtype=str(value.dtype), name="w")

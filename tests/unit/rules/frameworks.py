@@ -18,8 +18,6 @@ TORCH_RULES = {
     "Adadelta": torch.optim.Adadelta,
     "Rprop": torch.optim.Rprop,
 }
-TORCH_ARRAY_RULES = {"Adafactor": torch.optim.Adafactor, "Muon": torch.optim.Muon}
-"""Rules that see the whole array; PyTorch's do not take every shape."""
 
 
 class Torch:
@@ -27,8 +25,7 @@ class Torch:
 
     def __init__(self, rule, value, lr, options):
         self.tensor = torch.nn.Parameter(torch.tensor(value))
-        kind = (TORCH_RULES | TORCH_ARRAY_RULES)[rule]
-        self.optimizer = kind([self.tensor], lr=lr, **options)
+        self.optimizer = TORCH_RULES[rule]([self.tensor], lr=lr, **options)
 
     def update(self, gradient, lr):
         self.optimizer.param_groups[0]["lr"] = lr

@@ -7,7 +7,9 @@ import torch
 from optshare.errors import HyperparameterError
 from optshare.rules import LAMB, LARS, Adafactor, AdamW, Muon, Site
 from tests.unit.rules.array_frameworks import (
+    TORCH_RULES,
     Keras,
+    Torch,
     in_working_precision,
     optax_adafactor,
     optax_lamb,
@@ -15,7 +17,6 @@ from tests.unit.rules.array_frameworks import (
     optax_muon,
 )
 from tests.unit.rules.by_hand import LambOutside, Lars
-from tests.unit.rules.frameworks import Torch
 
 STEPS = 12
 SHAPES = [(), (1,), (5,), (4, 7), (7, 4), (1, 6), (2, 3, 4), (3, 2, 2, 5)]
@@ -150,7 +151,7 @@ def test_the_ratio_is_one_where_a_norm_is_zero(rule, zeros):
 )
 def test_adafactor_is_torchs(options, shape, deviation):
     ours = Loop(Adafactor(**options), start(shape))
-    assert_beside(ours, Torch("Adafactor", start(shape), 0.1, options), deviation)
+    assert_beside(ours, Torch("Adafactor", start(shape), options), deviation)
     row_and_column = {"row_var", "col_var"}
     assert set(ours.state) == (row_and_column if len(shape) > 1 else {"variance"})
 
@@ -224,7 +225,7 @@ def test_muon_in_the_working_precision_is_torchs(case, shape, deviation, monkeyp
     in_working_precision(monkeypatch)
     options = MUON_OPTIONS[case]
     ours = Loop(Muon(**options, layout="out_in"), start(shape))
-    assert_beside(ours, Torch("Muon", start(shape), 0.1, options), deviation)
+    assert_beside(ours, Torch("Muon", start(shape), options), deviation)
 
 
 @every_matrix
@@ -301,7 +302,7 @@ def test_torchs_muon_in_bfloat16_is_within_its_roundings():
     orthogonal = np.linalg.qr(np.random.default_rng(0).normal(size=(6, 6)))[0]
     options = {"weight_decay": 0.0}
     ours = Loop(Muon(**options, layout="out_in"), np.zeros((6, 6)))
-    theirs = Torch("Muon", np.zeros((6, 6)), 1.0, options)
+    theirs = Torch("Muon", np.zeros((6, 6)), options)
     ours.update(orthogonal, 1.0)
     theirs.update(orthogonal, 1.0)
     apart = float(np.linalg.norm(ours.value - theirs.value))
@@ -487,7 +488,7 @@ def test_what_does_not_fit_is_refused(rule, wrong, says):
     ("rule", "named"), [(Adafactor, "Adafactor"), (Muon, "Muon")], ids=["adafactor", "muon"]
 )
 def test_defaults_are_torchs(rule, named):
-    defaults = getattr(torch.optim, named)([torch.zeros(1, 1)]).defaults
+    defaults = TORCH_RULES[named]([torch.zeros(1, 1)]).defaults
     ours = rule().hyperparameters()
     for name in set(defaults) & set(ours) - {"adjust_lr_fn"}:
         assert ours[name] == defaults[name], name

@@ -10,7 +10,6 @@ from tests.unit.rules.cases import ARRAY_CASES, CASES, VARIANTS, made
 from tests.unit.rules.frameworks import (
     OPTAX_RULES,
     SCHEDULE_FREE_RULES,
-    TORCH_ARRAY_RULES,
     TORCH_RULES,
     beside,
 )
@@ -64,7 +63,8 @@ def test_every_rule_is_held_to_a_framework():
         for name in optshare.__all__
         if isinstance(getattr(optshare, name), type(optshare.Adam))
     }
-    held = {*TORCH_RULES, *OPTAX_RULES, *SCHEDULE_FREE_RULES, *TORCH_ARRAY_RULES, "LARS", "LAMB"}
+    array_rules = {name for name, _ in ARRAY_CASES.values()}
+    held = {*TORCH_RULES, *OPTAX_RULES, *SCHEDULE_FREE_RULES, *array_rules}
     assert rules == held == {name for name, _ in (CASES | ARRAY_CASES).values()}
 
 

@@ -309,3 +309,17 @@ def test_what_needs_the_whole_step_stands_last(piece):
         OptimizerChain(piece, Adam())
     with pytest.raises(optshare.errors.HyperparameterError, match="WeightDecay stands behind it"):
         OptimizerChain(OptimizerChain(Adam(), piece), WeightDecay(0.1))
+
+
+def test_layers_tell_the_units_of_their_weights():
+    conv, dense = optshare.Conv((3, 3), 4, dtype=np.float64), optshare.Dense(5, 7, dtype=np.float64)
+    optshare.build(conv, (1, 2, 6, 6))
+    model = [conv, dense]
+    before = {path: each.copy() for path, each in optshare.state_dict(model).items()}
+    opt = Optimizer(model, OptimizerChain(Centralisation()))
+    g = {path: np.random.default_rng(0).normal(size=each.shape) for path, each in before.items()}
+    opt.update(list(g.values()))
+    step = {path: before[path] - each for path, each in optshare.state_dict(model).items()}
+    np.testing.assert_allclose(step["0.weight"].mean((1, 2, 3)), 0, atol=1e-15)
+    np.testing.assert_allclose(step["1.weight"].mean(0), 0, atol=1e-15)
+    np.testing.assert_allclose(step["1.bias"], g["1.bias"], rtol=0, atol=1e-15)

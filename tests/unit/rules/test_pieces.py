@@ -44,7 +44,7 @@ def moved(piece, value, gradient):
     """The step that an element-wise piece makes of a gradient."""
     p = Parameter(np.zeros_like(value))
     kept = Parameter(value)
-    Optimizer([kept], piece).update([gradient])
+    Optimizer([kept], piece, nonfinite="propagate").update([gradient])
     assert p.value.shape == kept.value.shape
     return value - kept.value
 
