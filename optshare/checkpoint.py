@@ -132,25 +132,27 @@ def _restored_one(entry: Named, site: Site, rule: Rule, data: dict[str, Any]) ->
     if state.t < 0:
         raise CheckpointError(f"{entry.path!r}: the saved step count is {state.t}")
     state.step = int(data["step"])
-    shapes = _shapes(entry, state, site) if state.t else {}
+    fresh = _fresh(entry, state, site) if state.t else {}
     numbers = state.rule.scalar_names() if state.t else ()
-    _require_same(entry, "state arrays", sorted(data["arrays"]), sorted(shapes))
+    _require_same(entry, "state arrays", sorted(data["arrays"]), sorted(fresh))
     _require_same(entry, "state numbers", sorted(data["scalars"]), sorted(numbers))
     state.scalars = {name: float(each) for name, each in data["scalars"].items()}
     state.arrays = {
-        name: _array(entry, name, data["arrays"][name], shape) for name, shape in shapes.items()
+        name: _array(entry, name, data["arrays"][name], each) for name, each in fresh.items()
     }
     if data["master"] is not None:
-        state.master = _array(entry, "master", data["master"], tuple(entry.key.shape))
+        like = np.zeros(tuple(entry.key.shape), _saved_dtype(entry))
+        state.master = _array(entry, "master", data["master"], like)
     return state
 
 
-def _shapes(entry: Named, state: ParameterState, site: Site) -> dict[str, tuple[int, ...]]:
-    """The shapes of the arrays that a rule keeps for a parameter."""
+def _fresh(entry: Named, state: ParameterState, site: Site) -> dict[str, Any]:
+    """Arrays like those that a rule keeps for a parameter."""
     dtype = _saved_dtype(entry)
     value = np.zeros(tuple(entry.key.shape), dtype)
     fresh = begun(state.rule, state.numbers, np, value, dtype, site)
-    return {name: np.shape(fresh[name]) for name in fresh if name not in state.rule.scalar_names()}
+    numbers = state.rule.scalar_names()
+    return {name: np.asarray(each) for name, each in fresh.items() if name not in numbers}
 
 
 def _scheduled_or(saved: Any, own: Any) -> Any:
@@ -160,12 +162,12 @@ def _scheduled_or(saved: Any, own: Any) -> Any:
     return own if callable(own) else saved
 
 
-def _array(entry: Named, name: str, data: Any, shape: tuple[int, ...]) -> Any:
+def _array(entry: Named, name: str, data: Any, like: Any) -> Any:
     try:
-        array = np.array(data, _saved_dtype(entry))
+        array = np.array(data, like.dtype)
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{entry.path!r}: {name} is no array: {error}") from error
-    _require_same(entry, f"shape of {name}", array.shape, shape)
+    _require_same(entry, f"shape of {name}", array.shape, like.shape)
     return beside(entry.key, array)
 
 

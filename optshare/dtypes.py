@@ -31,3 +31,22 @@ def working_dtype(value: Any, ops: Any) -> Any:
     if "float16" not in dtype_name(value.dtype):
         return value.dtype
     return getattr(ops, "float32", np.float32)
+
+
+def is_complex(dtype: Any) -> bool:
+    """Whether an engine's dtype is one of complex numbers.
+
+    >>> is_complex(np.dtype("complex64")), is_complex(np.float32)
+    (True, False)
+    """
+    return "complex" in dtype_name(dtype)
+
+
+def real_dtype(dtype: Any, ops: Any) -> Any:
+    """The dtype of the parts of complex numbers; that of real ones is itself.
+
+    >>> real_dtype(np.dtype("complex64"), np) == np.float32
+    True
+    """
+    parts = {"complex64": "float32", "complex128": "float64"}.get(dtype_name(dtype))
+    return dtype if parts is None else getattr(ops, parts, getattr(np, parts))

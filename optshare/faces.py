@@ -21,7 +21,8 @@ class Face(Generic[P, R]):
     (0.9, 0.999)
     >>> Adam([Parameter([1.])], lr=0.1)
     Optimizer(1 parameters, Adam(lr=0.1, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0,
-        amsgrad=False, amsgrad_corrected=False, eps_hat=False, eps_root=0.0))
+        amsgrad=False, amsgrad_corrected=False, eps_hat=False, eps_root=0.0,
+        complex_as_reals=False))
     """
 
     def __init__(self, rule: Callable[P, R]) -> None:

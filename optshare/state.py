@@ -10,6 +10,7 @@ import numpy as np
 
 from optshare.backend import placed
 from optshare.kernels.beginning import begun
+from optshare.kernels.reference import settled
 from optshare.narrowing import is_numpy
 from optshare.registry import host_copy
 from optshare.rules.base import Rule, by_last_part
@@ -81,8 +82,7 @@ class ParameterState:
                 self.reset()
             self.shape = shape
         for name, array in self.arrays.items():
-            array = brought(array, value, ops)
-            self.arrays[name] = array if array.dtype == working else ops.astype(array, working)
+            self.arrays[name] = settled(ops, brought(array, value, ops), working)
         if self.begun is not self.rule:
             self._begin(value, ops, working, rule, site)
 

@@ -9,9 +9,10 @@ import numpy as np
 from optshare import registry
 from optshare.backend import Backend, Seam, placed, seam_of
 from optshare.binding import Binding, Pairs
-from optshare.dtypes import dtype_name, working_dtype
+from optshare.dtypes import dtype_name, is_complex, working_dtype
 from optshare.errors import GradientShapeError, ParameterError
 from optshare.kernels import numpy as numpy_kernel
+from optshare.kernels.kinds import complex_names
 from optshare.kernels.memory import aligned_copy
 from optshare.kernels.reference import cast, evaluate
 from optshare.kernels.stages import Run, Stage, staged
@@ -105,9 +106,21 @@ def planned(
     step = steps if begins else steps - 1
     jobs, kept = _transformed(binding, jobs, pipeline, policy, step)
     states = [store[job.key] for job in jobs]
+    _require_kinds(jobs, states)
     distinct = {id(state.rule): state.rule for state in states}
     rules = {place: rule.at(step) for place, rule in distinct.items()}
     return Plan(jobs, states, rules, step, step + 1 if jobs else steps, kept)
+
+
+def _require_kinds(jobs: list[Job], states: list[ParameterState]) -> None:
+    """Raise `ParameterError` for a complex parameter whose rule is of real numbers only."""
+    for job, state in zip(jobs, states, strict=True):
+        if is_complex(job.key.stored.dtype):
+            try:
+                complex_names(state.rule)
+            except ParameterError as error:
+                dtype = dtype_name(job.key.stored.dtype)
+                raise ParameterError(f"{job.site.path!r} has dtype {dtype}: {error}") from error
 
 
 def jobs_of(binding: Binding, pairs: Pairs) -> list[Job]:
@@ -224,7 +237,7 @@ def _job(binding: Binding, key: Any, gradient: Any) -> Job:
     seam, in_place = seam_of(backend), declared and not isinstance(key, HeldSlot)
     view, memory = seam.host_view(key.stored), seam.memory(gradient)
     if view is None:
-        _require_real(path, dtype_name(key.stored.dtype))
+        _require_floating(path, dtype_name(key.stored.dtype))
         gradient = _on_engine(path, backend, key.stored, gradient)
     else:
         gradient = _on_host(path, key.stored.dtype, gradient)
@@ -247,7 +260,7 @@ def _on_engine(path: str, backend: Backend, value: Any, gradient: Any) -> Any:
         array = gradient
     else:
         array = placed(backend.ops, _as_numpy(path, gradient), value)
-    if "complex" in dtype_name(array.dtype):
+    if is_complex(array.dtype) and not is_complex(value.dtype):
         raise GradientShapeError(
             f"the gradient of {path!r} has dtype {array.dtype}, not a real one"
         )
@@ -260,7 +273,7 @@ def _on_host(path: str, dtype: Any, gradient: Any) -> Any:
         return _as_numpy(path, gradient)
     owner: Any = registry.owner(gradient)
     view = seam_of(owner).host_view(gradient)
-    if view is None and "complex" not in dtype_name(gradient.dtype):
+    if view is None and is_complex(dtype) >= is_complex(gradient.dtype):
         named = getattr(owner.ops, dtype_name(dtype))
         view = seam_of(owner).host_view(owner.ops.astype(gradient, named))
     if view is None:
@@ -279,17 +292,18 @@ def _as_numpy(path: str, gradient: Any) -> Any:
 
 
 def _require_numbers(path: str, value: Any, gradient: Any) -> None:
-    if value.dtype.kind != "f":
-        _require_real(path, value.dtype.name)
-    if gradient.dtype.kind not in "fiu":
+    _require_floating(path, value.dtype.name)
+    if gradient.dtype.kind not in ("fiuc" if is_complex(value.dtype) else "fiu"):
         raise GradientShapeError(
             f"the gradient of {path!r} has dtype {gradient.dtype}, not a real one"
         )
 
 
-def _require_real(path: str, dtype: str) -> None:
-    if "float" not in dtype:
-        raise ParameterError(f"{path!r} has dtype {dtype}; rules update real parameters only")
+def _require_floating(path: str, dtype: str) -> None:
+    if "float" not in dtype and "complex" not in dtype:
+        raise ParameterError(
+            f"{path!r} has dtype {dtype}; rules update real and complex parameters only"
+        )
 
 
 def _require_writable(path: str, value: Any) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from optshare.dtypes import is_complex
+from optshare.kernels.kinds import complex_names
 from optshare.kernels.mathematics import Mathematics
 
 
@@ -23,4 +25,11 @@ def begun(
     fresh = numbers.begin(ops, value, dtype, site)
     lacking = [name for name in rule.state_names() if name not in fresh]
     scheduled = {name: ops.zeros_like(value, dtype=dtype) for name in lacking}
-    return {**dict.fromkeys(rule.scalar_names(), 0.0), **fresh, **scheduled}
+    state = {**dict.fromkeys(rule.scalar_names(), 0.0), **fresh, **scheduled}
+    return _of_parts(rule, ops, state) if is_complex(dtype) else state
+
+
+def _of_parts(rule: Mathematics, ops: Any, state: dict[str, Any]) -> dict[str, Any]:
+    """The state with real arrays where only the others are complex."""
+    real = set(rule.state_names()) - complex_names(rule)
+    return {name: ops.real(each) + 0 if name in real else each for name, each in state.items()}

@@ -8,12 +8,19 @@ from typing import Any, NamedTuple
 class Mathematics:
     """The base of every rule."""
 
+    complex_as_reals: bool = False
+    """Whether complex arrays are to be computed with as pairs of real ones."""
+
     def state_names(self) -> tuple[str, ...]:
         """The arrays that the rule keeps for a parameter, shaped like it."""
         return ()
 
     def scalar_names(self) -> tuple[str, ...]:
         """The numbers that the rule keeps for a parameter, on the host in float64."""
+        return ()
+
+    def copied_names(self) -> tuple[str, ...]:
+        """The arrays that begin as copies of the parameter's value."""
         return ()
 
     def begin(self, ops: Any, value: Any, dtype: Any, site: Any) -> dict[str, Any]:

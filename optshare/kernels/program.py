@@ -36,6 +36,8 @@ class Program:
     results: dict[str, str]
     numbers: dict[str, Operand]
     step: Operand
+    as_reals: bool = False
+    """Whether complex arrays are to be computed with as pairs of real ones."""
 
     def host(
         self, rule: Mathematics, t: int, kept: Mapping[str, float] = MappingProxyType({})
@@ -104,7 +106,8 @@ def _recorded(kind: type[Mathematics], structure: tuple[Any, ...]) -> Program:
     _require_names(kind, tuple(state), new)
     writer = _Writer()
     kept = {name: writer.number(name, new[name]) for name in numbers}
-    return writer.program({name: new[name] for name in arrays}, kept, step)
+    program = writer.program({name: new[name] for name in arrays}, kept, step)
+    return dataclasses.replace(program, as_reals=rule.complex_as_reals)
 
 
 def _symbolic(kind: type[Mathematics], structure: tuple[Any, ...], prefix: str) -> Mathematics:

@@ -11,7 +11,7 @@ from optshare.errors import GradientShapeError, HyperparameterError, ParameterEr
 from optshare.kernels.mathematics import Mathematics
 from optshare.narrowing import is_dict
 from optshare.orientation import Site
-from optshare.pure.leaf import Leaf, Prepared, begin, checked, number_or_array, require_real_array
+from optshare.pure.leaf import Leaf, Prepared, begin, checked, number_or_array, require_array
 from optshare.pure.trees import beside, leaves, plain, rebuilt
 
 State = dict[str, Any]
@@ -44,7 +44,7 @@ class PureForm(Mathematics):
             params: arrays of any engine, in nested dicts, lists, tuples and dataclasses.
 
         Raises:
-            ParameterError: a leaf that is no array of real numbers.
+            ParameterError: a leaf that is no array of real or complex numbers.
 
         >>> import numpy as np, optshare
         >>> optshare.SGD(momentum=0.9).init({"w": np.ones(2)})
@@ -105,7 +105,7 @@ class PureForm(Mathematics):
         return moved, {"step": step + int(taken), "parameters": states}
 
     def _for(self, site: Site, value: Any) -> PureForm:
-        require_real_array(site.path, value)
+        require_array(site.path, value)
         return self.for_parameter(site, tuple(value.shape))
 
     def _require_separate(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from optshare.backend import placed
-from optshare.dtypes import dtype_name, working_dtype
+from optshare.dtypes import dtype_name, is_complex, real_dtype, working_dtype
 from optshare.errors import GradientShapeError, ParameterError
 from optshare.kernels.beginning import begun
 from optshare.kernels.mathematics import Mathematics
@@ -30,12 +30,15 @@ def begin(rule: Mathematics, now: Mathematics, value: Any, site: Site) -> LeafSt
     """The state of an array that has had no update.
 
     Raises:
-        ParameterError: it is no array of real numbers.
+        ParameterError: it is no array of real or complex numbers.
     """
-    require_real_array(site.path, value)
+    require_array(site.path, value)
     ops = functions_of(value)
     working = working_dtype(value, ops)
-    fresh = begun(rule, now, ops, value, working, site)
+    try:
+        fresh = begun(rule, now, ops, value, working, site)
+    except ParameterError as error:
+        raise ParameterError(f"{site.path!r} has dtype {dtype_name(working)}: {error}") from error
     return {"t": 0, **{name: _kept(each) for name, each in fresh.items()}}
 
 
@@ -93,10 +96,10 @@ def checked(
     """An array with its gradient and its state.
 
     Raises:
-        ParameterError: no array of real numbers, or a state that is not the rule's.
+        ParameterError: no array of real or complex numbers, or a state that is not the rule's.
         GradientShapeError: a gradient that does not fit.
     """
-    require_real_array(path, value)
+    require_array(path, value)
     _require_state(path, state, rule)
     given = gradient if is_array(gradient) else _as_numpy(path, gradient)
     if tuple(given.shape) != tuple(value.shape):
@@ -104,7 +107,8 @@ def checked(
             f"the gradient of {path!r} has shape {tuple(given.shape)}, "
             f"the parameter {tuple(value.shape)}"
         )
-    if not any(each in dtype_name(given.dtype) for each in ("float", "int")):
+    kinds = ("float", "int", "complex")[: 3 if is_complex(value.dtype) else 2]
+    if not any(each in dtype_name(given.dtype) for each in kinds):
         raise GradientShapeError(
             f"the gradient of {path!r} has dtype {given.dtype}, not a real one"
         )
@@ -122,8 +126,8 @@ def functions_of(*arrays: Any) -> Any:
     return owner(*others).ops if others else np
 
 
-def require_real_array(path: str, value: Any) -> None:
-    """Raise `ParameterError` for anything but an array of real numbers."""
+def require_array(path: str, value: Any) -> None:
+    """Raise `ParameterError` for anything but an array of real or complex numbers."""
     if isinstance(value, Box):
         raise ParameterError(
             f"{path!r} is a {type(value).__name__}; the pure form takes arrays: pass its .value, "
@@ -131,8 +135,10 @@ def require_real_array(path: str, value: Any) -> None:
         )
     if not is_array(value):
         raise ParameterError(f"{path!r} is a {type(value).__name__}; params holds arrays only")
-    if "float" not in dtype_name(value.dtype):
-        raise ParameterError(f"{path!r} has dtype {value.dtype}; rules update real parameters only")
+    if "float" not in (name := dtype_name(value.dtype)) and not is_complex(value.dtype):
+        raise ParameterError(
+            f"{path!r} has dtype {name}; rules update real and complex parameters only"
+        )
 
 
 def number_or_array(thing: Any) -> Any:
@@ -159,13 +165,13 @@ def _as_numpy(path: str, gradient: Any) -> Any:
 
 def _floating(ops: Any, t: Any, working: Any) -> Any:
     """A traced count as a floating number, at least as precise as a dtype."""
-    found = t * 1.0
-    narrow = dtype_name(found.dtype) != "float64" and dtype_name(working) == "float64"
-    return ops.astype(found, working) if narrow else found
+    found, wanted = t * 1.0, real_dtype(working, ops)
+    narrow = dtype_name(found.dtype) != "float64" and dtype_name(wanted) == "float64"
+    return ops.astype(found, wanted) if narrow else found
 
 
 def _worked(ops: Any, scalar: Any, working: Any) -> Any:
-    return scalar if is_number(scalar) else cast(ops, scalar, working)
+    return scalar if is_number(scalar) else cast(ops, scalar, real_dtype(working, ops))
 
 
 def _alike(ops: Any, new: Any, old: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-from optshare.kernels.expression import maximum, minimum, sign, sqrt, where
+from optshare.kernels.expression import maximum, minimum, sign, sqrt, squared, where
 from optshare.lazy import lazy_exports as _lazy_exports
 from optshare.orientation import Site
 from optshare.rules.adabelief import AdaBelief
@@ -83,5 +83,6 @@ __all__ = [
     "minimum",
     "sign",
     "sqrt",
+    "squared",
     "where",
 ]

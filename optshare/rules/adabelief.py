@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from optshare.kernels.expression import sqrt
+from optshare.kernels.expression import sqrt, squared
 from optshare.rules.base import Arrays, Number, Rule
 
 
@@ -51,6 +51,6 @@ class AdaBelief(Rule):
         beta1, beta2 = self.betas
         m = beta1 * state["exp_avg"] + (1 - beta1) * gradient
         apart = gradient - m
-        s = beta2 * state["exp_avg_var"] + (1 - beta2) * (apart * apart) + self.eps_root
+        s = beta2 * state["exp_avg_var"] + (1 - beta2) * squared(apart) + self.eps_root
         step = self.lr / (1 - beta1**t) * m / (sqrt(s / (1 - beta2**t)) + self.eps)
         return {"exp_avg": m, "exp_avg_var": s}, step

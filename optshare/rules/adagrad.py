@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from optshare.kernels.expression import rooted, sqrt
+from optshare.kernels.expression import rooted, sqrt, squared
 from optshare.rules.base import Arrays, Number, Rule, decayed
 
 
@@ -24,6 +24,7 @@ class Adagrad(Rule):
         initial_accumulator_value: what the sum begins with, at least 0.
         eps: added to the root, at least 0.
         eps_in_root: add eps under the root.
+        complex_as_reals: treat a complex number as two real ones, as PyTorch does.
 
     The state array has PyTorch's name: `sum` is s.
 
@@ -46,6 +47,7 @@ class Adagrad(Rule):
     initial_accumulator_value: Number = 0.0
     eps: Number = 1e-10
     eps_in_root: bool = False
+    complex_as_reals: bool = False
 
     def state_names(self) -> tuple[str, ...]:
         """The sum of squares."""
@@ -58,7 +60,7 @@ class Adagrad(Rule):
     def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
         """The new sum, and the step."""
         g = decayed(gradient, value, self.weight_decay)
-        s = state["sum"] + g * g
+        s = state["sum"] + squared(g)
         rate = self.lr / (1 + (t - 1) * self.lr_decay)
         return {"sum": s}, rate * g / rooted(s, self.eps, inside=self.eps_in_root)
 
@@ -77,6 +79,7 @@ class Adadelta(Rule):
         rho: how much of each average is kept, in [0, 1).
         eps: added to both averages, at least 0.
         weight_decay: L2 regularisation, at least 0.
+        complex_as_reals: treat a complex number as two real ones, as PyTorch does.
 
     The state arrays have PyTorch's names: `square_avg` is v, `acc_delta` is u.
 
@@ -97,6 +100,7 @@ class Adadelta(Rule):
     rho: Number = 0.9
     eps: Number = 1e-6
     weight_decay: Number = 0.0
+    complex_as_reals: bool = False
 
     def state_names(self) -> tuple[str, ...]:
         """The average squares of gradients and of steps."""
@@ -110,4 +114,4 @@ class Adadelta(Rule):
         return {"square_avg": v, "acc_delta": self._average(state["acc_delta"], d)}, self.lr * d
 
     def _average(self, old: Any, x: Any) -> Any:
-        return self.rho * old + (1 - self.rho) * (x * x)
+        return self.rho * old + (1 - self.rho) * squared(x)

@@ -32,6 +32,7 @@ class Adam(Rule):
         amsgrad_corrected: of the largest corrected one, as optax does; needs amsgrad.
         eps_hat: correct the step instead of the moments, as Keras does.
         eps_root: added under the root, at least 0, as optax does.
+        complex_as_reals: treat a complex number as two real ones, as PyTorch does.
 
     The state arrays have PyTorch's names: `exp_avg` is m, `exp_avg_sq` is v,
     `max_exp_avg_sq` the largest v.
@@ -58,6 +59,7 @@ class Adam(Rule):
     amsgrad_corrected: bool = False
     eps_hat: bool = False
     eps_root: Number = 0.0
+    complex_as_reals: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -81,7 +83,7 @@ class Adam(Rule):
         """The new moments, and the step without weight decay, in the functions of a namespace."""
         beta1, beta2 = self.betas
         m = beta1 * state["exp_avg"] + (1 - beta1) * g
-        v = beta2 * state["exp_avg_sq"] + (1 - beta2) * (g * g)
+        v = beta2 * state["exp_avg_sq"] + (1 - beta2) * expression.squared(g)
         new, part = {"exp_avg": m, "exp_avg_sq": v}, correction(ops, beta2, t)
         v = v / part if self.amsgrad_corrected else v
         if self.amsgrad:
@@ -108,6 +110,7 @@ class AdamW(Adam):
         amsgrad_corrected: of the largest corrected one, as optax does; needs amsgrad.
         eps_hat: correct the step instead of the moments, as Keras does.
         eps_root: added under the root, at least 0, as optax does.
+        complex_as_reals: treat a complex number as two real ones, as PyTorch does.
 
     Raises:
         HyperparameterError: a value out of range.

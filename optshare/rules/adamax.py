@@ -22,6 +22,7 @@ class AdaMax(Rule):
         eps: added to the size of the gradient, at least 0; with 0 a gradient that has
             always been 0 is divided by 0.
         weight_decay: L2 regularisation, at least 0.
+        complex_as_reals: treat a complex number as two real ones, as PyTorch does.
 
     The state arrays have PyTorch's names: `exp_avg` is m, `exp_inf` is u.
 
@@ -42,6 +43,7 @@ class AdaMax(Rule):
     betas: tuple[Number, Number] = (0.9, 0.999)
     eps: Number = 1e-8
     weight_decay: Number = 0.0
+    complex_as_reals: bool = False
 
     def state_names(self) -> tuple[str, ...]:
         """The first moment and the norm."""

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self, dataclass_transform
 
 import numpy as np
 
+from optshare.dtypes import is_complex
 from optshare.errors import HyperparameterError, choices
 from optshare.narrowing import is_sequence
 from optshare.orientation import Site
@@ -62,15 +63,23 @@ class Rule(PureForm):
         """What the state begins with, by name, where not with 0: a number, or `"value"`."""
         return {}
 
+    def copied_names(self) -> tuple[str, ...]:
+        """The arrays that begin as copies of the parameter's value."""
+        return tuple(name for name, each in self.initial_values().items() if each == "value")
+
     def begin(self, ops: Any, value: Any, dtype: Any, site: Any) -> Arrays:
         """The state before the first step: arrays shaped like the value, and numbers."""
         initial = self.initial_values()
         state: Arrays = {name: float(initial.get(name, 0.0)) for name in self.scalar_names()}
         for name in self.state_names():
             begins = initial.get(name, 0.0)
+            if begins == "value":
+                begins = ops.astype(value, dtype)
+            elif self.complex_as_reals and is_complex(dtype):
+                begins = complex(begins, begins)
             state[name] = ops.zeros_like(value, dtype=dtype)
-            if begins:
-                state[name] += ops.astype(value, dtype) if begins == "value" else begins
+            if is_array(begins) or begins:
+                state[name] += begins
         return state
 
     def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:

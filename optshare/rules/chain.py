@@ -67,6 +67,11 @@ class OptimizerChain(Rule):
         """The names of the pieces, which a saved state must have as well."""
         return f"OptimizerChain({', '.join(each.kind for each in self.pieces)})"
 
+    @property
+    def complex_as_reals(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride] # read only
+        """Whether a piece computes with complex arrays as with pairs of real ones."""
+        return any(each.complex_as_reals for each in self.pieces)
+
     # -- mathematics -----------------------------------------------------------------------
 
     def state_names(self) -> tuple[str, ...]:
@@ -79,6 +84,12 @@ class OptimizerChain(Rule):
         """The numbers that the pieces keep, by place and name."""
         return tuple(
             f"{at}.{name}" for at, each in enumerate(self.pieces) for name in each.scalar_names()
+        )
+
+    def copied_names(self) -> tuple[str, ...]:
+        """The arrays of the pieces that begin as copies of the parameter's value."""
+        return tuple(
+            f"{at}.{name}" for at, each in enumerate(self.pieces) for name in each.copied_names()
         )
 
     def begin(self, ops: Any, value: Any, dtype: Any, site: Any) -> Arrays:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from optshare.kernels.expression import sqrt
+from optshare.kernels.expression import sqrt, squared
 from optshare.rules.base import Arrays, Number, Rule, decayed, shrunk
 
 
@@ -26,6 +26,7 @@ class NAdam(Rule):
         momentum_decay: how fast mu grows from beta1 / 2 to beta1, at least 0.
         decoupled_weight_decay: subtract `lr * weight_decay * value` instead of
             adding `weight_decay * value` to the gradient.
+        complex_as_reals: treat a complex number as two real ones, as PyTorch does.
 
     The state has PyTorch's names: the arrays `exp_avg` and `exp_avg_sq`, and the
     number `mu_product`, which begins as 1.
@@ -50,6 +51,7 @@ class NAdam(Rule):
     weight_decay: Number = 0.0
     momentum_decay: Number = 4e-3
     decoupled_weight_decay: bool = False
+    complex_as_reals: bool = False
 
     def state_names(self) -> tuple[str, ...]:
         """The two moments."""
@@ -69,7 +71,7 @@ class NAdam(Rule):
         decoupled = self.weight_decay if self.decoupled_weight_decay else 0.0
         g = gradient if decoupled else decayed(gradient, value, self.weight_decay)
         m = beta1 * state["exp_avg"] + (1 - beta1) * g
-        v = beta2 * state["exp_avg_sq"] + (1 - beta2) * (g * g)
+        v = beta2 * state["exp_avg_sq"] + (1 - beta2) * squared(g)
         product, following = state["mu_product"] * self._mu(t), self._mu(t + 1)
         of_gradient = self.lr * (1 - self._mu(t)) / (1 - product)
         of_moment = self.lr * following / (1 - product * following)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from optshare.kernels.expression import sqrt
+from optshare.kernels.expression import sqrt, squared
 from optshare.rules.base import Arrays, Number, Rule
 
 
@@ -49,7 +49,7 @@ class OAdam(Rule):
         """The new moments and direction, and the step."""
         beta1, beta2 = self.betas
         m = beta1 * state["exp_avg"] + (1 - beta1) * gradient
-        v = beta2 * state["exp_avg_sq"] + (1 - beta2) * (gradient * gradient)
+        v = beta2 * state["exp_avg_sq"] + (1 - beta2) * squared(gradient)
         r = m / (1 - beta1**t) / (sqrt(v / (1 - beta2**t)) + self.eps)
         step = self.lr * (2 * r - state["previous"])
         return {"exp_avg": m, "exp_avg_sq": v, "previous": r}, step

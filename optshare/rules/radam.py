@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from optshare.kernels.expression import maximum, sqrt, where
+from optshare.kernels.expression import maximum, sqrt, squared, where
 from optshare.rules.base import Arrays, Number, Rule, decayed, shrunk
 
 SHORTEST = 5.0
@@ -29,6 +29,7 @@ class RAdam(Rule):
         weight_decay: L2 regularisation, at least 0.
         decoupled_weight_decay: subtract `lr * weight_decay * value` instead of
             adding `weight_decay * value` to the gradient.
+        complex_as_reals: treat a complex number as two real ones, as PyTorch does.
 
     The state arrays have PyTorch's names: `exp_avg` is m, `exp_avg_sq` is v.
 
@@ -50,6 +51,7 @@ class RAdam(Rule):
     eps: Number = 1e-8
     weight_decay: Number = 0.0
     decoupled_weight_decay: bool = False
+    complex_as_reals: bool = False
 
     def state_names(self) -> tuple[str, ...]:
         """The two moments."""
@@ -61,7 +63,7 @@ class RAdam(Rule):
         decoupled = self.weight_decay if self.decoupled_weight_decay else 0.0
         g = gradient if decoupled else decayed(gradient, value, self.weight_decay)
         m = beta1 * state["exp_avg"] + (1 - beta1) * g
-        v = beta2 * state["exp_avg_sq"] + (1 - beta2) * (g * g)
+        v = beta2 * state["exp_avg_sq"] + (1 - beta2) * squared(g)
         limit = 2 / (1 - beta2) - 1
         length = limit - 2 * t * beta2**t / (1 - beta2**t)
         scale = _rectification(length, limit) * sqrt(1 - beta2**t)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from optshare.kernels.expression import maximum, rooted
+from optshare.kernels.expression import maximum, rooted, squared
 from optshare.rules.base import Arrays, Number, Rule, decayed
 
 
@@ -31,6 +31,7 @@ class RMSProp(Rule):
             has made negative counts as 0.
         eps_in_root: add eps under the root.
         lr_in_buffer: keep steps in the buffer, as Keras and optax do.
+        complex_as_reals: treat a complex number as two real ones, as PyTorch does.
 
     The state arrays have PyTorch's names: `square_avg` is v, `grad_avg` is a,
     `momentum_buffer` is b.
@@ -56,6 +57,7 @@ class RMSProp(Rule):
     centered: bool = False
     eps_in_root: bool = False
     lr_in_buffer: bool = False
+    complex_as_reals: bool = False
 
     def state_names(self) -> tuple[str, ...]:
         """The average square; the average and the buffer, if they are asked for."""
@@ -66,11 +68,11 @@ class RMSProp(Rule):
     def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
         """The new averages and buffer, and the step."""
         g = decayed(gradient, value, self.weight_decay)
-        v = self._average(state["square_avg"], g * g)
+        v = self._average(state["square_avg"], squared(g))
         new = {"square_avg": v}
         if self.centered:
             a = new["grad_avg"] = self._average(state["grad_avg"], g)
-            v = maximum(v - a * a, 0.0)
+            v = maximum(v - squared(a), 0.0)
         direction = g / rooted(v, self.eps, inside=self.eps_in_root)
         if not self.momentum:
             return new, self.lr * direction

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from optshare.kernels.expression import sign, sqrt
+from optshare.kernels.expression import sign, sqrt, squared
 from optshare.rules.base import Arrays, Number, Rule
 
 
@@ -56,7 +56,7 @@ class Yogi(Rule):
         """The new moments, and the step."""
         beta1, beta2 = self.betas
         m = beta1 * state["exp_avg"] + (1 - beta1) * gradient
-        square, v = gradient * gradient, state["exp_avg_sq"]
+        square, v = squared(gradient), state["exp_avg_sq"]
         v = v - (1 - beta2) * (sign(v - square) * square)
         step = self.lr / (1 - beta1**t) * m / (sqrt(v / (1 - beta2**t)) + self.eps)
         return {"exp_avg": m, "exp_avg_sq": v}, step

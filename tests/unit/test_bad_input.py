@@ -236,10 +236,14 @@ def test_a_gradient_that_is_no_array_is_refused(model, opt, wrong, unchanged):
         (
             optshare.Adam,
             "learning_rate",
-            "choices: amsgrad, amsgrad_corrected, betas, eps, eps_hat",
+            "choices: amsgrad, amsgrad_corrected, betas, complex",
         ),
         (optshare.Adam, "beta", r"choices: betas \(did you mean this\?\), amsgrad"),
-        (optshare.AdamW, "momentum", "choices: amsgrad, amsgrad_corrected, betas, eps, eps_hat"),
+        (
+            optshare.AdamW,
+            "momentum",
+            "choices: amsgrad, amsgrad_corrected, betas, complex",
+        ),
         (optshare.SGD, "momentun", r"choices: momentum \(did you mean this\?\), dampening, lr"),
     ],
 )

@@ -67,6 +67,7 @@ def test_state_is_saved_by_path_in_plain_arrays_and_numbers():
         "amsgrad_corrected": False,
         "eps_hat": False,
         "eps_root": 0.0,
+        "complex_as_reals": False,
     }
     assert {name: type(each) for name, each in one["arrays"].items()} == {
         "exp_avg": np.ndarray,
