@@ -58,7 +58,7 @@ $(VENV)/.demo-jax: | $(VENV)/.demo
 	@touch $@
 
 $(VENV)/.test: pyproject.toml tests/constraints.txt | $(BIN)/python
-	@echo "Installing optshare with what the tests need (about 2.1 GB on disk; PyTorch, JAX and Flax among it) into $(VENV) ..."
+	@echo "Installing optshare with what the tests need (about 2.2 GB on disk; PyTorch, JAX, Flax and Keras among it) into $(VENV) ..."
 	$(BIN)/python -m pip install --quiet --constraint tests/constraints.txt --editable '.[test]'
 	@touch $@ $(VENV)/.demo $(VENV)/.demo-torch $(VENV)/.demo-jax
 

@@ -141,6 +141,7 @@ from optshare.tree import buffers, params
 
 if _TYPE_CHECKING:
     from optshare import schedules
+    from optshare.explaining import explain
     from optshare.idx import mnist, read_idx, write_idx
     from optshare.overview.summary import flops, nparams, summary
     from optshare.rules import (
@@ -175,6 +176,7 @@ _ask(_Natives())
 __getattr__ = _lazy_exports(
     __name__,
     **{
+        "explaining": ("explain",),
         "idx": ("mnist", "read_idx", "write_idx"),
         "overview.summary": ("flops", "nparams", "summary"),
         "sizes": ("build", "outdims", "outputsize", "weights"),
@@ -302,6 +304,7 @@ __all__ = [
     "detach",
     "dice",
     "elu",
+    "explain",
     "flops",
     "focal",
     "freeze",

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from optshare.errors import EmptyModelError, ParameterError, UnregisteredParameterError
-from optshare.foreign import foreign
+from optshare.foreign import foreign, is_native
 from optshare.gradients import Gradients, added
 from optshare.narrowing import is_container, is_sequence
 from optshare.orientation import Site
+from optshare.parameter import is_array
 from optshare.plain import PlainTree
 from optshare.sites import sites
 from optshare.slots import Slot
@@ -23,18 +24,16 @@ Pairs = list[tuple[Any, Any]]
 class Binding:
     """The parameters of a model by identity and by path; held strongly.
 
+    Args:
+        model: what holds them.
+        pairs: each path with its parameter, where not all are held.
+
     Raises:
         EmptyModelError: the model holds no parameters.
     """
 
-    def __init__(self, model: Any) -> None:
-        pairs = keyed(model)
-        if not pairs:
-            raise EmptyModelError(
-                f"{type(model).__name__} holds no parameters; wrap its arrays in "
-                f"optshare.Parameter, or pass them in a list, tuple or dict "
-                f"(a generator as list(...))"
-            )
+    def __init__(self, model: Any, pairs: Pairs | None = None) -> None:
+        pairs = _all_of(model) if pairs is None else pairs
         _require_distinct(pairs)
         self.entries = grouped(pairs)
         self.keys = [each.key for each in self.entries]
@@ -79,10 +78,37 @@ class Binding:
 
     def keys_of(self, part: Any) -> list[Any]:
         """The keys of a part of the model."""
-        found = [self.key(_known_as(key)) for _, key in keyed(part)]
+        found = [self.key(known_as(key)) for _, key in keyed(part)]
         if not found:
             raise EmptyModelError(f"{type(part).__name__} holds no parameters")
         return list({id(key): key for key in found}.values())
+
+    def held_in(self, part: Any) -> list[Any]:
+        """The keys of a part of anything, those that are held.
+
+        Raises:
+            ParameterError: an array of the part stands at two places of the tree.
+        """
+        known: dict[int, list[Any]] = {}
+        for key in self.keys:
+            known.setdefault(id(known_as(key)), []).append(key)
+        found = [known[place] for _, key in keyed(part) if (place := id(known_as(key))) in known]
+        for several in found:
+            if len(several) > 1:
+                raise ParameterError(
+                    f"one array stands at {' and '.join(map(self.path, several))}, so that by "
+                    f"itself it is ambiguous; give a path pattern"
+                )
+        return list({id(key): key for [key] in found}.values())
+
+    def holds(self, key: Any) -> bool:
+        """Whether a key is among those held."""
+        return key in self._paths
+
+    def only(self, keys: list[Any]) -> Binding:
+        """The same model, of which only some keys are held."""
+        kept = {id(key) for key in keys}
+        return Binding(self.tree.model, [p for p in self._by_path.items() if id(p[1]) in kept])
 
     def paired(self, gradients: Any) -> Pairs:
         """The pairs (parameter, gradient) of `Gradients`, a parallel list, or a like tree."""
@@ -118,7 +144,7 @@ class Binding:
         ]
 
     def _is_parallel(self, gradients: Any) -> bool:
-        nested = any(is_container(each) for each in gradients)
+        nested = any(is_container(each) or _is_module(each) for each in gradients)
         return len(gradients) == len(self.entries) and not nested
 
     def _along_paths(self, gradients: Any) -> Pairs:
@@ -145,16 +171,38 @@ class Binding:
                 yield from self._laid_out(child, joined(path, name))
         elif (native := foreign().pairs(node)) is not None:
             found = {joined(path, name): box.stored for name, box in native}
+            self._require_held(found)
             inside = [each for each in self._by_path if each.startswith(f"{path}." if path else "")]
             yield from {**dict.fromkeys(inside), **found}.items()
         else:
-            raise UnregisteredParameterError(
-                f"the gradients have a {type(node).__name__} at {path or 'the top'!r}, where no "
-                f"parameter is; the parameters are at {', '.join(self._by_path)}"
-            )
+            self._require_held({path: node})
+
+    def _require_held(self, given: dict[str, Any]) -> None:
+        for path, node in given.items():
+            if path not in self._by_path:
+                raise UnregisteredParameterError(
+                    f"the gradients have a {type(node).__name__} at {path or 'the top'!r}, where "
+                    f"no parameter is; the parameters are at {', '.join(self._by_path)}"
+                )
 
 
-def _known_as(key: Any) -> Any:
+def _all_of(model: Any) -> Pairs:
+    pairs = keyed(model)
+    if not pairs:
+        raise EmptyModelError(
+            f"{type(model).__name__} holds no parameters; wrap its arrays in "
+            f"optshare.Parameter, or pass them in a list, tuple or dict "
+            f"(a generator as list(...))"
+        )
+    return pairs
+
+
+def _is_module(thing: Any) -> bool:
+    """Whether it is a framework's own model of several arrays."""
+    return not is_array(thing) and is_native(thing)
+
+
+def known_as(key: Any) -> Any:
     """By what this optimizer can know a key of another walk: of a slot the array."""
     return key.stored if isinstance(key, Slot) else key.known_as
 

@@ -22,6 +22,7 @@ from optshare.writing import beside
 FORMAT = "optshare.optimizer.1"
 KEPT = (
     "aliases",
+    "group",
     "rule",
     "shape",
     "dtype",
@@ -49,6 +50,7 @@ def _saved_one(entry: Named, state: ParameterState) -> dict[str, Any]:
         "aliases": list(entry.aliases),
         "shape": tuple(entry.key.shape),
         "dtype": dtype_name(entry.key.dtype),
+        "group": state.group,
         "rule": state.rule.kind,
         "hyperparameters": state.numbers.hyperparameters(),
         "t": state.t,
@@ -80,10 +82,11 @@ def restored(
     try:
         steps, kept = _steps(data), pipeline.restored(binding, data.get("transforms", []))
         pairs = [
-            (each.key, _restored_one(each, site, store[each.key].rule, parameters[each.path]))
+            (each.key, _restored_one(each, site, store[each.key], parameters[each.path]))
             for each in binding.entries
             for site in (binding.site(each.key),)
         ]
+        _require_equal_groups(binding, store, parameters)
     except (AttributeError, TypeError, ValueError) as error:
         if isinstance(error, CheckpointError):
             raise
@@ -92,7 +95,37 @@ def restored(
     if beyond:
         path = binding.path(beyond[0])
         raise CheckpointError(f"{path!r}: its last update is at none of the saved {steps} steps")
+    _share_rules([(store[key].rule, state) for key, state in pairs])
     return IdentityStore(pairs), steps, kept
+
+
+def _require_equal_groups(
+    binding: Binding, store: IdentityStore, parameters: dict[str, Any]
+) -> None:
+    """Raise unless two parameters are in one group where they are saved in one."""
+    ours: dict[str, str] = {}
+    theirs: dict[str, str] = {}
+    for each in binding.entries:
+        saved, own = parameters[each.path]["group"], store[each.key].group
+        if ours.setdefault(saved, own) != own or theirs.setdefault(own, saved) != saved:
+            raise CheckpointError(
+                f"{each.path!r}: it was saved in {_group(saved)}, here it is in {_group(own)}; "
+                f"give this optimizer the groups of the one that was saved"
+            )
+
+
+def _group(name: str) -> str:
+    return f"the group {name!r}" if name else "no group"
+
+
+def _share_rules(pairs: list[tuple[Rule, ParameterState]]) -> None:
+    """Let the states whose rule was one, and has equal numbers now, have one again."""
+    found: dict[int, list[Rule]] = {}
+    for before, state in pairs:
+        known = found.setdefault(id(before), [])
+        if state.rule not in known:
+            known.append(state.rule)
+        state.rule = known[known.index(state.rule)]
 
 
 def _steps(data: dict[str, Any]) -> int:
@@ -112,7 +145,10 @@ def _require_equal_paths(given: set[str], wanted: set[str]) -> None:
         )
 
 
-def _restored_one(entry: Named, site: Site, rule: Rule, data: dict[str, Any]) -> ParameterState:
+def _restored_one(
+    entry: Named, site: Site, present: ParameterState, data: dict[str, Any]
+) -> ParameterState:
+    rule = present.rule
     missing = [name for name in KEPT if name not in data]
     if missing:
         raise CheckpointError(f"{entry.path!r}: the saved state lacks {', '.join(missing)}")
@@ -124,7 +160,8 @@ def _restored_one(entry: Named, site: Site, rule: Rule, data: dict[str, Any]) ->
     _require_same(entry, "hyperparameters", set(saved), set(own))
     try:
         state = ParameterState(
-            rule.adjusted(**{name: _scheduled_or(saved[name], own[name]) for name in own})
+            rule.adjusted(**{name: _scheduled_or(saved[name], own[name]) for name in own}),
+            present.group,
         )
     except HyperparameterError as error:
         raise CheckpointError(f"{entry.path!r}: {error}") from error

@@ -71,6 +71,10 @@ class HyperparameterError(OptshareError, ValueError):
     """A hyperparameter is unknown or out of its range."""
 
 
+class GroupError(OptshareError, ValueError):
+    """A group matches no parameter, or a parameter is in two groups."""
+
+
 class GradientShapeError(OptshareError, ValueError):
     """A gradient does not fit its parameter."""
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from optshare import rules
+from optshare.grouping import Groups
 from optshare.optimizer import Optimizer
 from optshare.rules.base import Rule, require_known
 
@@ -20,9 +21,9 @@ class Face(Generic[P, R]):
     >>> Adam(lr=0.1).betas
     (0.9, 0.999)
     >>> Adam([Parameter([1.])], lr=0.1)
-    Optimizer(1 parameters, Adam(lr=0.1, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0,
-        amsgrad=False, amsgrad_corrected=False, eps_hat=False, eps_root=0.0,
-        complex_as_reals=False))
+    Optimizer(1 parameters, Adam(lr=0.1))
+    >>> Adam(dialect="keras").eps
+    1e-07
     """
 
     def __init__(self, rule: Callable[P, R]) -> None:
@@ -37,7 +38,10 @@ class Face(Generic[P, R]):
     @overload
     def __call__(self, model: Any, /, *args: P.args, **kwargs: P.kwargs) -> Optimizer: ...
 
-    def __call__(self, *model: Any, **hyperparameters: Any) -> Any:
+    @overload
+    def __call__(self, model: Any, /, *, groups: Groups, **hyperparameters: Any) -> Optimizer: ...
+
+    def __call__(self, *model: Any, groups: Groups | None = None, **hyperparameters: Any) -> Any:
         """Bind the rule to a model, or give it unbound."""
         if len(model) > 1:
             raise TypeError(
@@ -49,9 +53,11 @@ class Face(Generic[P, R]):
                 f"{self.__name__} takes a model first, and hyperparameters by name: "
                 f"{self.__name__}(model, lr={model[0]})"
             )
-        require_known(self.rule, hyperparameters)
+        require_known(self.rule, {n: v for n, v in hyperparameters.items() if n != "dialect"})
+        if groups is not None and not model:
+            raise TypeError(f"groups are of a model: {self.__name__}(model, groups=...)")
         rule = self.rule(**hyperparameters)
-        return Optimizer(model[0], rule) if model else rule
+        return Optimizer(model[0], rule, groups=groups) if model else rule
 
     def __instancecheck__(self, instance: Any) -> bool:
         return isinstance(instance, self.rule)
@@ -87,8 +93,7 @@ def optimizers(model: Any, rule: Any, **hyperparameters: Any) -> Optimizer:
 
     >>> from optshare import SGD, Parameter
     >>> optimizers([[Parameter([1.])], []], SGD, lr=0.5)
-    Optimizer(1 parameters, SGD(lr=0.5, momentum=0.0, weight_decay=0.0, nesterov=False,
-        dampening=0.0, lr_in_buffer=False))
+    Optimizer(1 parameters, SGD(lr=0.5))
     """
     made: Any = rule(**hyperparameters) if callable(rule) else rule
     return Optimizer(model, made)

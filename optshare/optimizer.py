@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 from optshare import averaging, checkpoint, overlay, registry
 from optshare.backend import Backend
@@ -19,18 +19,19 @@ from optshare.errors import (
     NonFiniteLossError,
     ParameterError,
 )
+from optshare.grouping import Group, Groups, require_rule
+from optshare.membership import Membership, refuse_inside_differentiation
 from optshare.pipeline import Pipeline
 from optshare.rules.base import Rule
 from optshare.rules.chain import OptimizerChain, divided
 from optshare.rules.transform import Transform
-from optshare.state import IdentityStore, ParameterState
 from optshare.updating import Plan, apply, jobs_of, moved, planned
 from optshare.writing import holding, restore
 
 NonFinite = Literal["raise", "skip", "propagate"]
 
 
-class Optimizer:
+class Optimizer(Membership):
     """A rule bound to the parameters of a model.
 
     Args:
@@ -38,6 +39,8 @@ class Optimizer:
             own model, or plain lists, tuples and dicts of arrays (Knet's
             `w = [W, b]`), which updates write into.
         rule: the unbound rule, such as `optshare.Adam(lr=1e-3)`.
+        groups: for some parameters other hyperparameters (a dict), or a rule: by a pattern of
+            paths (`"*.bias"`), a class of layers, a predicate, or a part of the model.
         transforms: what acts on all gradients before the rule; an `OptimizerChain` may
             begin with them as well.
         nonfinite: `"raise"` refuses a loss or a gradient that is NaN or infinite before
@@ -51,6 +54,7 @@ class Optimizer:
 
     Raises:
         EmptyModelError: the model holds no parameters.
+        GroupError: a parameter is in two groups, or a group has none.
         HyperparameterError: the rule cannot update one of them.
 
     >>> import optshare
@@ -68,28 +72,25 @@ class Optimizer:
         rule: Rule,
         /,
         *,
+        groups: Groups | None = None,
         transforms: Sequence[Transform] = (),
         nonfinite: NonFinite = "raise",
         masters: bool = False,
     ) -> None:
-        if not isinstance(rule, Rule):  # pyright: ignore[reportUnnecessaryIsInstance] # of a user
-            raise TypeError(
-                f"the rule must be an unbound one, such as optshare.Adam(lr=1e-3), not {rule!r}"
-            )
+        require_rule(rule)
         self.nonfinite = nonfinite
         self._masters = masters
         first, rule = divided(OptimizerChain(*transforms, rule) if transforms else rule)
         self._pipeline = Pipeline(first)
-        self._binding = Binding(model)
-        self._store = IdentityStore((key, self._begun(rule, key)) for key in self._binding.keys)
         self._steps = 0
         self._training: averaging.Kept | None = None
         """The training values, while the parameters hold their evaluation values."""
-        self._compiled: dict[str, Callable[..., Any]] = {}
-        """What each compiling backend remembers of the functions given to `step`."""
+        super().__init__(model, rule, groups)
 
-    def _begun(self, rule: Rule, key: Any) -> ParameterState:
-        return ParameterState(rule.for_parameter(self._binding.site(key), key.shape))
+    def _hold(self, binding: Binding, groups: list[Group], new: Binding | None = None) -> None:
+        self._require_training("given other parameters")
+        super()._hold(binding, groups, new)
+        self._pipeline.hold(binding)
 
     @property
     def steps(self) -> int:
@@ -100,11 +101,6 @@ class Optimizer:
         had its update there, so that a loop over all parameters is one step.
         """
         return self._steps
-
-    @property
-    def tree(self) -> Any:
-        """The model; of a plain tree of arrays, the current one."""
-        return self._binding.tree.model
 
     @property
     def nonfinite(self) -> NonFinite:
@@ -132,7 +128,7 @@ class Optimizer:
             NonScalarLossError: the loss is not a scalar.
         """
         self._require_training("updated")
-        _refuse_inside_differentiation()
+        refuse_inside_differentiation()
         self._binding.tree.follow()
         if fn is None:
             self._pipeline.require_no_function()
@@ -184,6 +180,7 @@ class Optimizer:
         tree = self._binding.tree
         if tree.slots:
             fn = partial(tree.called, tree.form, fn)
+            args = tree.constants(), *args
         keys = built([key for key in self._binding.keys if not key.frozen], fn, *args)
         loss, gradients = self._gradient(backend_for(keys, args))(fn, keys, *args)
         return loss, list(zip(keys, gradients, strict=True))
@@ -217,7 +214,7 @@ class Optimizer:
         (Parameter(array([0.5])), Parameter(array([1.])))
         """
         self._require_training("updated")
-        _refuse_inside_differentiation()
+        refuse_inside_differentiation()
         self._binding.tree.follow()
         if len(gradients) == 2:
             pairs = self._binding.pairs_of(*gradients)
@@ -233,11 +230,6 @@ class Optimizer:
         if not whole:
             self._pipeline.require_none(len(pairs) == len(self._binding.keys))
         self._apply(self._planned(pairs, whole=whole))
-
-    def zero_grad(self) -> None:
-        """Forget the `.grad` that backward passes accumulated."""
-        for key in self._binding.keys:
-            key.grad = None
 
     def _recorded(self) -> list[tuple[Any, Any]]:
         pairs = [(key, key.grad) for key in self._binding.keys]
@@ -283,37 +275,11 @@ class Optimizer:
 
     # -- hyperparameters and state ---------------------------------------------------------
 
-    def state_for(self, parameter: Any) -> ParameterState:
-        """What is kept for a parameter: `.lr` and its kin, `.t`, `.arrays`.
-
-        >>> import optshare
-        >>> w = optshare.Parameter([1.])
-        >>> optshare.Adam([w], lr=0.5).state_for(w).lr
-        0.5
-        """
-        return self._store[self._binding.key(parameter)]
-
-    def adjust(self, part: Any = None, /, **changes: Any) -> None:
-        """Change hyperparameters, of a part of the model or of all; state is kept.
-
-        Raises:
-            HyperparameterError: an unknown name, or a value out of range.
-
-        >>> import optshare
-        >>> w = optshare.Parameter([1.])
-        >>> opt = optshare.Adam([w]); opt.adjust(lr=0.5)
-        >>> opt.state_for(w).lr
-        0.5
-        """
-        states = self._states(part)
-        adjusted = {id(each.rule): each.rule.adjusted(**changes) for each in states}
-        for each in states:
-            each.rule = adjusted[id(each.rule)]
-
     def reset(self, part: Any = None, /) -> None:
         """Forget moments and step counts, of a part or of all; hyperparameters stay.
 
-        Without a part the count of `steps` begins again as well, and schedules with it.
+        A part is what `adjust` takes. Without one the count of `steps` begins again
+        as well, and schedules with it.
 
         >>> import optshare
         >>> w = optshare.Parameter([1.0])
@@ -328,10 +294,6 @@ class Optimizer:
             self._pipeline.reset()
             for each in self._states(None):
                 each.step = -1
-
-    def _states(self, part: Any) -> list[ParameterState]:
-        keys = self._binding.keys if part is None else self._binding.keys_of(part)
-        return [self._store[key] for key in keys]
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on later, by path, in plain arrays and numbers.
@@ -389,7 +351,7 @@ class Optimizer:
         Parameter(array([3.]))
         """
         self._require_training("swapped in")
-        _refuse_inside_differentiation()
+        refuse_inside_differentiation()
         self._binding.tree.follow()
         self._training = averaging.swapped_in(self._binding, self._store)
 
@@ -401,7 +363,7 @@ class Optimizer:
         """
         if self._training is None:
             raise ParameterError("the parameters hold their training values; call swap_in() first")
-        _refuse_inside_differentiation()
+        refuse_inside_differentiation()
         for key, value in self._training:
             restore(key, value)
         self._training = None
@@ -431,24 +393,7 @@ class Optimizer:
                 f"{what}; call swap_out() first, or leave `with opt.averaged()`"
             )
 
-    def __copy__(self) -> NoReturn:
-        raise TypeError(
-            "a shallow copy would share its state; copy.deepcopy((model, opt)) copies both"
-        )
-
-    def __repr__(self) -> str:
-        rules = dict.fromkeys(repr(state.rule) for _, state in self._store.items())
-        return f"Optimizer({len(self._binding.entries)} parameters, {', '.join(rules)})"
-
 
 def _times_last(fn: Callable[..., Any], *args: Any) -> Any:
     """A function's value times its last argument, which it does not get."""
     return fn(*args[:-1]) * args[-1]
-
-
-def _refuse_inside_differentiation() -> None:
-    if not overlay.writable():
-        raise ParameterError(
-            "an optimizer cannot update while a function is being differentiated; "
-            "update after it has returned"
-        )

@@ -57,6 +57,10 @@ class Pipeline:
         """Forget what is kept."""
         self.kept = [begun(each) for each in self.transforms]
 
+    def hold(self, binding: Binding) -> None:
+        """Forget what is kept for parameters that are not held."""
+        self.kept = [_of_held(binding, kept) for kept in self.kept]
+
     def loss_scale(self, step: int) -> float:
         """What the loss is to be multiplied by before it is differentiated."""
         pairs = zip(self.transforms, self.kept, strict=True)
@@ -147,6 +151,11 @@ class Pipeline:
                 f"updated (nonfinite='skip' leaves such steps out, 'propagate' lets them through)"
             )
         return Passed([], self.kept, goes_on=False)
+
+
+def _of_held(binding: Binding, kept: Kept) -> Kept:
+    held = [(key, array) for key, array in kept.arrays.items() if binding.holds(key)]
+    return kept._replace(arrays=IdentityStore(held))
 
 
 def begun(transform: Rule) -> Kept:

@@ -45,10 +45,18 @@ class PlainTree:
         """Whether a part is the whole model, as it is now or was before the last update."""
         return part is self._model or part is self.model
 
-    def called(self, form: object, fn: Callable[..., Any], *args: Any) -> Any:
+    def constants(self) -> dict[str, Any]:
+        """The arrays of the tree that are in no slot, by path: nobody trains them."""
+        known = self.slots
+        found = leaves(self.model) if known else []
+        return {path: _array(leaf) for path, leaf in found if path not in known}
+
+    def called(
+        self, form: object, fn: Callable[..., Any], constants: dict[str, Any], *args: Any
+    ) -> Any:
         """`fn(tree, *args)`, with the tree as it reads inside a differentiation."""
         values = {path: slot.value for path, slot in self.slots.items()}
-        return fn(rebuilt(self._model, values), *args)
+        return fn(rebuilt(self._model, {**constants, **values}), *args)
 
     def follow(self) -> None:
         """Take up arrays that the caller has put in the place of old ones; state stays."""

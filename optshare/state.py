@@ -24,10 +24,12 @@ class ParameterState:
     `state.arrays`, the numbers in `state.scalars`; both are empty until the first update.
     """
 
-    __slots__ = ("arrays", "begun", "master", "rule", "scalars", "shape", "step", "t")
+    __slots__ = ("arrays", "begun", "group", "master", "rule", "scalars", "shape", "step", "t")
 
-    def __init__(self, rule: Rule) -> None:
+    def __init__(self, rule: Rule, group: str = "") -> None:
         self.rule = rule
+        self.group = group
+        """The name of the group that it is in; `""` for none."""
         self.arrays: dict[str, Any] = {}
         self.scalars: dict[str, float] = {}
         self.shape: tuple[int, ...] | None = None

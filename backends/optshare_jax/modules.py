@@ -170,7 +170,7 @@ def structure(keys: Sequence[Any], modules: Sequence[Any]) -> Any:
         if isinstance(key, VariableParameter) and key.modules and id(key.native) not in variables:
             raise ParameterError(
                 f"an nnx.Param of shape {key.shape} that the optimizer holds was replaced in its "
-                f"module; write into it, module.kernel[...] = array, or make a new optimizer"
+                f"module; write into it, module.kernel[...] = array, or call opt.remove and opt.add"
             )
     return _nnx().graphdef(tuple(modules)), tuple(sorted(variables))
 

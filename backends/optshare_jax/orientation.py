@@ -66,8 +66,8 @@ def _of_equinox(equinox: Any, layer: Any) -> dict[str, Fans]:
         return {"weight": NO_MATRIX, "bias": NO_MATRIX}
     if isinstance(layer, nn.GRUCell | nn.LSTMCell):
         return {"weight_ih": first_out(2), "weight_hh": first_out(2)}
-    window = getattr(layer, "kernel_size", ())
-    told = {} if layer.weight.ndim != 2 + len(window) else {"weight": first_out(2 + len(window))}
+    ndim = 2 + len(getattr(layer, "kernel_size", ()))
+    told = {"weight": first_out(ndim)} if getattr(layer.weight, "ndim", 0) == ndim else {}
     return {**told, "bias": NO_MATRIX}  # of a convolution it has as many axes as the weight
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -96,21 +96,40 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.number)
 
 
+class Graph(NamedTuple):
+    """What a rule computes, as expressions."""
+
+    new: dict[str, Any]
+    """The new state, by name."""
+    step: Any
+
+
+def graph_of(rule: Mathematics) -> Graph:
+    """The expressions of a rule, in symbols for its numbers, arrays and state."""
+    return _graph(type(rule), _structure(rule))
+
+
 @cache
 def _recorded(kind: type[Mathematics], structure: tuple[Any, ...]) -> Program:
+    (new, step), rule = _graph(kind, structure), _symbolic(kind, structure, "")
+    writer, numbers = _Writer(), rule.scalar_names()
+    kept = {name: writer.number(name, new[name]) for name in numbers}
+    program = writer.program({name: new[name] for name in rule.state_names()}, kept, step)
+    return dataclasses.replace(program, as_reals=rule.complex_as_reals)
+
+
+def _graph(kind: type[Mathematics], structure: tuple[Any, ...]) -> Graph:
     rule = _symbolic(kind, structure, "")
     arrays, numbers = rule.state_names(), rule.scalar_names()
     state = {name: Expression(name, on_arrays=name in arrays) for name in (*arrays, *numbers)}
     value, gradient = (Expression(name, on_arrays=True) for name in ("value", "gradient"))
     new, step = rule.step(value, gradient, dict(state), Expression("t", on_arrays=False))
     _require_names(kind, tuple(state), new)
-    writer = _Writer()
-    kept = {name: writer.number(name, new[name]) for name in numbers}
-    program = writer.program({name: new[name] for name in arrays}, kept, step)
-    return dataclasses.replace(program, as_reals=rule.complex_as_reals)
+    return Graph(new, step)
 
 
 def _symbolic(kind: type[Mathematics], structure: tuple[Any, ...], prefix: str) -> Mathematics:
+    """A rule whose numbers are symbols."""
     rule = object.__new__(kind)
     for each, value in zip(_fields(kind), structure, strict=True):
         object.__setattr__(rule, each.name, _symbol(f"{prefix}{each.name}", value))

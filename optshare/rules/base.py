@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar, Self, dataclass_transform
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from optshare.narrowing import is_sequence
 from optshare.orientation import Site
 from optshare.parameter import is_array
 from optshare.pure.form import PureForm
+from optshare.rules.dialects import in_dialect
 
 Arrays = dict[str, Any]
 Number = Any
@@ -31,7 +33,9 @@ class Rule(PureForm):
     arrays in `state_names`, and defines the one method `step`; it becomes a
     frozen dataclass. A number among the fields may differ from parameter to
     parameter, and may be a schedule, a function of the optimizer's step; a bool
-    or string is an option.
+    or string is an option. `dialect`, the name of a framework, gives every
+    hyperparameter that is not named the value that makes the rule compute what the
+    framework's own one computes (docs/rules.md); it is no hyperparameter itself.
 
     >>> class Sign(Rule):
     ...     lr: float = 0.1
@@ -48,8 +52,20 @@ class Rule(PureForm):
     stands_last: ClassVar[bool] = False
     """Whether in a chain only rules stand behind this one of which that is true too."""
 
+    if TYPE_CHECKING:  # an argument of every rule, kept by none
+        dialect: str = ""
+
     def __init_subclass__(cls) -> None:
-        dataclass(frozen=True, kw_only=True)(cls)
+        dataclass(frozen=True, kw_only=True, repr=False)(cls)
+        cls.__init__ = _with_dialect(cls.__init__)
+
+    def __repr__(self) -> str:
+        shown = (
+            f"{each.name}={getattr(self, each.name)!r}"
+            for each in sorted(fields(self), key=lambda each: each.name != "lr")
+            if each.name == "lr" or getattr(self, each.name) != each.default
+        )
+        return f"{type(self).__name__}({', '.join(shown)})"
 
     def state_names(self) -> tuple[str, ...]:
         """The arrays that the rule keeps for a parameter, shaped like it."""
@@ -273,6 +289,17 @@ class Rule(PureForm):
         """
         require_known(type(self), changes)
         return replace(self, **changes)
+
+
+def _with_dialect(init: Callable[..., None]) -> Callable[..., None]:
+    """The same `__init__`, which may be told a dialect."""
+
+    @wraps(init)
+    def begin(self: Rule, *args: Any, dialect: str | None = None, **given: Any) -> None:
+        told = given if dialect is None else in_dialect(type(self), dialect, given)
+        init(self, *args, **told)
+
+    return begin
 
 
 def _is_real(value: Any) -> bool:

@@ -224,8 +224,7 @@ def divided(rule: Rule) -> tuple[tuple[Transform, ...], Rule]:
     >>> import optshare
     >>> from optshare.transforms import ClipGlobalNorm
     >>> divided(OptimizerChain(ClipGlobalNorm(), optshare.SGD()))[1]
-    OptimizerChain(SGD(lr=0.001, momentum=0.0, weight_decay=0.0, nesterov=False, dampening=0.0,
-        lr_in_buffer=False))
+    OptimizerChain(SGD(lr=0.001))
     """
     if isinstance(rule, Transform):
         return (rule,), OptimizerChain()

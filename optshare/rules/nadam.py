@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from optshare.kernels.expression import sqrt, squared
-from optshare.rules.base import Arrays, Number, Rule, decayed, shrunk
+from optshare.rules.base import Arrays, Number
+from optshare.rules.decay import Decaying
 
 
-class NAdam(Rule):
+class NAdam(Decaying):
     """Adam with Nesterov's momentum, whose size follows a schedule, as in PyTorch.
 
         g = gradient + weight_decay * value
@@ -22,17 +23,21 @@ class NAdam(Rule):
         lr: the learning rate, at least 0.
         betas: how much of each moment is kept, in [0, 1).
         eps: added to the root, at least 0.
-        weight_decay: L2 regularisation, at least 0.
         momentum_decay: how fast mu grows from beta1 / 2 to beta1, at least 0.
-        decoupled_weight_decay: subtract `lr * weight_decay * value` instead of
-            adding `weight_decay * value` to the gradient.
+        constant_momentum: mu is beta1 at every step, as in optax and Flux.
+        beta2_in_root: multiply v by beta2 in the root, as in the paper's algorithm 2
+            and Flux.
+        weight_decay: L2 regularisation, at least 0.
+        decoupled_weight_decay: shrink the value instead, by lr * weight_decay.
+        decay_without_lr: shrink it by weight_decay; needs decoupled_weight_decay.
+        decay_after_step: shrink it after the step; needs decoupled_weight_decay.
         complex_as_reals: treat a complex number as two real ones, as PyTorch does.
 
     The state has PyTorch's names: the arrays `exp_avg` and `exp_avg_sq`, and the
     number `mu_product`, which begins as 1.
 
     Raises:
-        HyperparameterError: a value out of range.
+        HyperparameterError: a value out of range, or options that contradict.
 
     Source: Dozat, Incorporating Nesterov Momentum into Adam, 2016,
     https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
@@ -48,10 +53,9 @@ class NAdam(Rule):
     lr: Number = 2e-3
     betas: tuple[Number, Number] = (0.9, 0.999)
     eps: Number = 1e-8
-    weight_decay: Number = 0.0
     momentum_decay: Number = 4e-3
-    decoupled_weight_decay: bool = False
-    complex_as_reals: bool = False
+    constant_momentum: bool = False
+    beta2_in_root: bool = False
 
     def state_names(self) -> tuple[str, ...]:
         """The two moments."""
@@ -65,19 +69,18 @@ class NAdam(Rule):
         """The empty product."""
         return {"mu_product": 1.0}
 
-    def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
+    def undecayed_step(self, g: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
         """The new moments and product, and the step."""
         beta1, beta2 = self.betas
-        decoupled = self.weight_decay if self.decoupled_weight_decay else 0.0
-        g = gradient if decoupled else decayed(gradient, value, self.weight_decay)
         m = beta1 * state["exp_avg"] + (1 - beta1) * g
         v = beta2 * state["exp_avg_sq"] + (1 - beta2) * squared(g)
         product, following = state["mu_product"] * self._mu(t), self._mu(t + 1)
         of_gradient = self.lr * (1 - self._mu(t)) / (1 - product)
         of_moment = self.lr * following / (1 - product * following)
-        step = (of_gradient * g + of_moment * m) / (sqrt(v / (1 - beta2**t)) + self.eps)
         new = {"exp_avg": m, "exp_avg_sq": v, "mu_product": product}
-        return new, shrunk(step, value, self.lr, decoupled)
+        v_hat = v * (beta2 / (1 - beta2**t)) if self.beta2_in_root else v / (1 - beta2**t)
+        return new, (of_gradient * g + of_moment * m) / (sqrt(v_hat) + self.eps)
 
     def _mu(self, t: Any) -> Any:
-        return self.betas[0] * (1 - 0.5 * 0.96 ** (t * self.momentum_decay))
+        grown = 1 - 0.5 * 0.96 ** (t * self.momentum_decay)
+        return self.betas[0] if self.constant_momentum else self.betas[0] * grown

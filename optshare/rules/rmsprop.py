@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from optshare.kernels.expression import maximum, rooted, squared
-from optshare.rules.base import Arrays, Number, Rule, decayed
+from optshare.rules.base import Arrays, Number
+from optshare.rules.decay import Decaying
 
 
-class RMSProp(Rule):
+class RMSProp(Decaying):
     """Division by the root of the average square of gradients, as in PyTorch.
 
         g = gradient + weight_decay * value
@@ -26,18 +27,22 @@ class RMSProp(Rule):
         alpha: how much of the averages is kept, in [0, 1).
         eps: added to the root, at least 0.
         weight_decay: L2 regularisation, at least 0.
+        decoupled_weight_decay: shrink the value instead, by lr * weight_decay.
+        decay_without_lr: shrink it by weight_decay; needs decoupled_weight_decay.
+        decay_after_step: shrink it after the step; needs decoupled_weight_decay.
+        complex_as_reals: treat a complex number as two real ones, as PyTorch does.
         momentum: in [0, 1); 0 keeps no buffer.
         centered: divide by the standard deviation instead; a variance that rounding
             has made negative counts as 0.
         eps_in_root: add eps under the root.
         lr_in_buffer: keep steps in the buffer, as Keras and optax do.
-        complex_as_reals: treat a complex number as two real ones, as PyTorch does.
+        initial_accumulator_value: what the average square begins with, at least 0.
 
     The state arrays have PyTorch's names: `square_avg` is v, `grad_avg` is a,
     `momentum_buffer` is b.
 
     Raises:
-        HyperparameterError: a value out of range.
+        HyperparameterError: a value out of range, or options that contradict.
 
     Source: Tieleman and Hinton, Neural Networks for Machine Learning, lecture 6.5,
     2012; centered: Graves 2013, https://arxiv.org/abs/1308.0850
@@ -52,12 +57,11 @@ class RMSProp(Rule):
     lr: Number = 1e-2
     alpha: Number = 0.99
     eps: Number = 1e-8
-    weight_decay: Number = 0.0
     momentum: Number = 0.0
     centered: bool = False
     eps_in_root: bool = False
     lr_in_buffer: bool = False
-    complex_as_reals: bool = False
+    initial_accumulator_value: Number = 0.0
 
     def state_names(self) -> tuple[str, ...]:
         """The average square; the average and the buffer, if they are asked for."""
@@ -65,9 +69,12 @@ class RMSProp(Rule):
         buffer = ("momentum_buffer",) if self.momentum else ()
         return ("square_avg", *average, *buffer)
 
-    def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
+    def initial_values(self) -> dict[str, float]:
+        """The average square begins with `initial_accumulator_value`."""
+        return {"square_avg": self.initial_accumulator_value}
+
+    def undecayed_step(self, g: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
         """The new averages and buffer, and the step."""
-        g = decayed(gradient, value, self.weight_decay)
         v = self._average(state["square_avg"], squared(g))
         new = {"square_avg": v}
         if self.centered:

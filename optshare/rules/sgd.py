@@ -6,10 +6,11 @@ from typing import Any
 
 from optshare.errors import HyperparameterError
 from optshare.kernels.expression import where
-from optshare.rules.base import Arrays, Number, Rule, decayed
+from optshare.rules.base import Arrays, Number
+from optshare.rules.decay import Decaying
 
 
-class SGD(Rule):
+class SGD(Decaying):
     """Gradient descent, with momentum and L2 regularisation if asked, as in PyTorch.
 
         g = gradient + weight_decay * value
@@ -18,18 +19,25 @@ class SGD(Rule):
         value -= lr * (g + momentum * b)    (nesterov)
 
     With `lr_in_buffer`, as in Keras, lr multiplies what enters the buffer instead of
-    what leaves it; they part when lr changes.
+    what leaves it; they part when lr changes. With `dampen_first` the first step is
+    dampened like all others; a dampening equal to the momentum then makes b an
+    average of gradients, as in HIPS autograd.
 
     Args:
         lr: the learning rate, at least 0.
         momentum: in [0, 1); 0 keeps no buffer.
         dampening: in [0, 1): how much of the gradient does not enter the buffer.
-        weight_decay: L2 regularisation, at least 0.
         nesterov: look ahead; needs momentum, and no dampening.
         lr_in_buffer: keep steps in the buffer, instead of gradients.
+        dampen_first: dampen the first gradient too.
+        weight_decay: L2 regularisation, at least 0.
+        decoupled_weight_decay: shrink the value instead, by lr * weight_decay.
+        decay_without_lr: shrink it by weight_decay; needs decoupled_weight_decay.
+        decay_after_step: shrink it after the step; needs decoupled_weight_decay.
+        complex_as_reals: treat a complex number as two real ones, as PyTorch does.
 
     Raises:
-        HyperparameterError: a value out of range.
+        HyperparameterError: a value out of range, or options that contradict.
 
     Source: Sutskever et al., On the importance of initialization and momentum
     in deep learning, 2013; https://pytorch.org/docs/stable/generated/torch.optim.SGD.html
@@ -44,10 +52,10 @@ class SGD(Rule):
 
     lr: Number = 1e-3
     momentum: Number = 0.0
-    weight_decay: Number = 0.0
     nesterov: bool = False
     dampening: Number = 0.0
     lr_in_buffer: bool = False
+    dampen_first: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -62,13 +70,17 @@ class SGD(Rule):
         """The momentum buffer, if there is momentum."""
         return ("momentum_buffer",) if self.momentum else ()
 
-    def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
+    def undecayed_step(self, g: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
         """The new momentum buffer, and the step."""
-        g = decayed(gradient, value, self.weight_decay)
         if not self.momentum:
             return {}, self.lr * g
         g = self.lr * g if self.lr_in_buffer else g
-        entering = where(t <= 1, 1.0, 1 - self.dampening) * g if self.dampening else g
-        b = self.momentum * state["momentum_buffer"] + entering
+        b = self.momentum * state["momentum_buffer"] + self._entering(g, t)
         direction = g + self.momentum * b if self.nesterov else b
         return {"momentum_buffer": b}, direction if self.lr_in_buffer else self.lr * direction
+
+    def _entering(self, g: Any, t: Any) -> Any:
+        if not self.dampening:
+            return g
+        part = 1 - self.dampening
+        return (part if self.dampen_first else where(t <= 1, 1.0, part)) * g

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from optshare.kernels.expression import sign, sqrt, squared
-from optshare.rules.base import Arrays, Number, Rule
+from optshare.rules.base import Arrays, Number
+from optshare.rules.decay import Decaying
 
 
-class Yogi(Rule):
+class Yogi(Decaying):
     """Adam whose second moment moves by steps of a bounded size.
 
+        g = gradient + weight_decay * value
         m = beta1 * m + (1 - beta1) * g
         v = v - (1 - beta2) * sign(v - g**2) * g**2
         value -= lr * (m / (1 - beta1**t)) / (sqrt(v / (1 - beta2**t)) + eps)
@@ -20,12 +22,17 @@ class Yogi(Rule):
         betas: how fast each moment moves, in [0, 1).
         eps: added to the root, at least 0.
         initial_accumulator_value: what both moments begin with, at least 0.
+        weight_decay: L2 regularisation, at least 0.
+        decoupled_weight_decay: shrink the value instead, by lr * weight_decay.
+        decay_without_lr: shrink it by weight_decay; needs decoupled_weight_decay.
+        decay_after_step: shrink it after the step; needs decoupled_weight_decay.
+        complex_as_reals: treat a complex number as two real ones, as PyTorch does.
 
     Bias correction and beginnings are those of optax and TensorFlow Addons. The
     state arrays: `exp_avg` is m, `exp_avg_sq` is v.
 
     Raises:
-        HyperparameterError: a value out of range.
+        HyperparameterError: a value out of range, or options that contradict.
 
     Source: Zaheer et al., Adaptive Methods for Nonconvex Optimization, 2018,
     https://papers.nips.cc/paper/8186-adaptive-methods-for-nonconvex-optimization
@@ -52,11 +59,11 @@ class Yogi(Rule):
         initial: float = self.initial_accumulator_value
         return dict.fromkeys(self.state_names(), initial)
 
-    def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
+    def undecayed_step(self, g: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
         """The new moments, and the step."""
         beta1, beta2 = self.betas
-        m = beta1 * state["exp_avg"] + (1 - beta1) * gradient
-        square, v = squared(gradient), state["exp_avg_sq"]
+        m = beta1 * state["exp_avg"] + (1 - beta1) * g
+        square, v = squared(g), state["exp_avg_sq"]
         v = v - (1 - beta2) * (sign(v - square) * square)
         step = self.lr / (1 - beta1**t) * m / (sqrt(v / (1 - beta2**t)) + self.eps)
         return {"exp_avg": m, "exp_avg_sq": v}, step

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import optshare
+from tests.unit import closeness
 
 
 @pytest.fixture(params=["tape", "functional"])
@@ -45,17 +46,7 @@ def unchanged():
 @pytest.fixture
 def deviation():
     """max|a - b| / max(max|a|, lr)."""
-
-    def measure(a, b, lr=0.0):
-        a, b = np.asarray(a), np.asarray(b)
-        assert a.shape == b.shape
-        assert a.dtype == b.dtype
-        if not a.size:
-            return 0.0
-        scale = max(np.max(np.abs(a)), lr)
-        return float(np.max(np.abs(a - b)) / scale) if scale else float(np.max(np.abs(b)))
-
-    return measure
+    return closeness.deviation
 
 
 @pytest.fixture

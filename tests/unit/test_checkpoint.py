@@ -67,6 +67,11 @@ def test_state_is_saved_by_path_in_plain_arrays_and_numbers():
         "amsgrad_corrected": False,
         "eps_hat": False,
         "eps_root": 0.0,
+        "bias_correction": True,
+        "initial_accumulator_value": 0.0,
+        "decoupled_weight_decay": False,
+        "decay_without_lr": False,
+        "decay_after_step": False,
         "complex_as_reals": False,
     }
     assert {name: type(each) for name, each in one["arrays"].items()} == {

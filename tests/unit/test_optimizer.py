@@ -476,7 +476,7 @@ def test_a_bad_adjustment_changes_nothing(pair, unchanged):
     with unchanged(pair, opt):
         with pytest.raises(
             HyperparameterError,
-            match="no hyperparameter 'betas'; choices: dampening, lr, lr_in_buffer, mo",
+            match="no hyperparameter 'betas'; choices: complex_as_reals, dampen_first, damp",
         ):
             opt.adjust(betas=(0.1, 0.2))
         with pytest.raises(HyperparameterError, match="lr must be in"):

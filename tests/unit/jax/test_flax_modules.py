@@ -541,9 +541,13 @@ def test_a_param_or_a_layer_that_replaces_another_is_refused(net, batch):
     net.l2.kernel = kept
     opt.step(loss_of, net, *batch)
     net.l1 = dense(4, 8, nnx.Rngs(5))
-    with pytest.raises(ParameterError, match="make a new optimizer"):
+    with pytest.raises(ParameterError, match=r"call opt\.remove and opt\.add"):
         opt.step(loss_of, net, *batch)
     assert opt.steps == 2
+    opt.remove("l1.*")
+    opt.add(net.l1)
+    opt.step(loss_of, net, *batch)
+    assert (opt.state_for(net.l1.kernel).t, opt.state_for(net.l2.kernel).t) == (1, 3)
 
 
 def test_a_value_written_into_a_param_is_read(net, batch):

@@ -2,6 +2,7 @@
 
 import optshare
 
+AFTER_STEP = {"decoupled_weight_decay": True, "decay_after_step": True}
 CASES = {
     "sgd with dampening": ("SGD", {"momentum": 0.9, "dampening": 0.3, "weight_decay": 0.1}),
     "sgd with nesterov": ("SGD", {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
@@ -83,6 +84,23 @@ VARIANTS = {
         "Adagrad",
         {"eps_in_root": True, "eps": 1e-3, "initial_accumulator_value": 0.1},
     ),
+    "sgd as an average": ("SGD", {"momentum": 0.9, "dampening": 0.9, "dampen_first": True}),
+    "sgd decoupled after the step": ("SGD", {"momentum": 0.9, "weight_decay": 0.1, **AFTER_STEP}),
+    "amsgrad of flux": (
+        "Adam",
+        {"amsgrad": True, "bias_correction": False, "initial_accumulator_value": 1e-3},
+    ),
+    "adamw of chainer": ("AdamW", {"eps_hat": True, "decay_without_lr": True}),
+    "nadam of optax": ("NAdam", {"constant_momentum": True}),
+    "nadam of flux": ("NAdam", {"constant_momentum": True, "beta2_in_root": True}),
+    "radam of flux": ("RAdam", {"eps_hat": False, "threshold": 4.0, "betas": (0.8, 0.9)}),
+    "adamax of keras": ("AdaMax", {"eps_in_max": False, "eps": 1e-3}),
+    "oadam of flux": ("OAdam", {"lr_in_buffer": True}),
+    "rmsprop from one": ("RMSProp", {"initial_accumulator_value": 1.0}),
+    "adabelief with decay": ("AdaBelief", {"weight_decay": 0.1}),
+    "yogi decoupled": ("Yogi", {"weight_decay": 0.1, "decoupled_weight_decay": True}),
+    "oadam with decay": ("OAdam", {"weight_decay": 0.1}),
+    "lion with L2": ("Lion", {"weight_decay": 0.1, "decoupled_weight_decay": False}),
 }
 """The formulas of other frameworks."""
 

@@ -1,34 +1,49 @@
-"""Other frameworks' optimizers behind one face: start, update, the value and state by our names."""
+"""The frameworks' own optimizers behind one face: begin, set lr, update, see value and state.
 
+Each is given the hyperparameters that a proof names, in our names, and has the
+framework's own defaults for all others.
+"""
+
+import inspect
+import os
+import tempfile
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import schedulefree
 import torch
+from autograd.misc import optimizers as hips
 
-TORCH_RULES = {
-    "SGD": torch.optim.SGD,
-    "Adam": torch.optim.Adam,
-    "AdamW": torch.optim.AdamW,
-    "NAdam": torch.optim.NAdam,
-    "RAdam": torch.optim.RAdam,
-    "AdaMax": torch.optim.Adamax,
-    "RMSProp": torch.optim.RMSprop,
-    "Adagrad": torch.optim.Adagrad,
-    "Adadelta": torch.optim.Adadelta,
-    "Rprop": torch.optim.Rprop,
-}
+os.environ["KERAS_BACKEND"] = "jax"  # read when it is imported
+os.environ.setdefault("KERAS_HOME", tempfile.gettempdir())  # not the user's own settings
+import keras
+
+keras.config.set_floatx("float64")
+
+
+OPTAX_NAMES = {"betas.0": "b1", "betas.1": "b2", "alpha": "decay"}
+KERAS_NAMES = {"betas.0": "beta_1", "betas.1": "beta_2", "eps": "epsilon", "alpha": "rho"}
+HIPS_NAMES = {"momentum": "mass", "alpha": "gamma", "eps": "eps"}
+"""Their names of our hyperparameters, where they differ; of HIPS autograd, all."""
 
 
 class Torch:
-    """An optimizer of PyTorch's over one tensor."""
+    """An optimizer of PyTorch's over one tensor; its names are ours."""
 
-    def __init__(self, rule, value, lr, options):
-        self.tensor = torch.nn.Parameter(torch.tensor(value))
-        self.optimizer = TORCH_RULES[rule]([self.tensor], lr=lr, **options)
+    def __init__(self, name, start, lr, given):
+        self.tensor = torch.nn.Parameter(torch.tensor(start))
+        self.optimizer = getattr(torch.optim, name)([self.tensor], **given)
 
-    def update(self, gradient, lr):
+    @property
+    def lr(self):
+        return self.optimizer.param_groups[0]["lr"]
+
+    @lr.setter
+    def lr(self, lr):
         self.optimizer.param_groups[0]["lr"] = lr
+
+    def update(self, gradient):
         self.tensor.grad = None if gradient is None else torch.tensor(gradient)
         self.optimizer.step()
 
@@ -44,55 +59,39 @@ class Torch:
         }
 
 
-def _adabelief(betas=(0.9, 0.999), eps=1e-16, eps_root=1e-16):
-    return optax.scale_by_belief(*betas, eps, eps_root), {"exp_avg": "mu", "exp_avg_var": "nu"}
-
-
-def _yogi(betas=(0.9, 0.999), eps=1e-3, initial_accumulator_value=1e-6):
-    transform = optax.scale_by_yogi(
-        *betas, eps, initial_accumulator_value=initial_accumulator_value
-    )
-    return transform, {"exp_avg": "mu", "exp_avg_sq": "nu"}
-
-
-def _lion(betas=(0.9, 0.99), weight_decay=0.0):
-    lion = optax.scale_by_lion(*betas)
-    return optax.chain(lion, optax.add_decayed_weights(weight_decay)), {"exp_avg": "mu"}
-
-
-def _oadam(betas=(0.5, 0.9), eps=1e-8):
-    optimistic = optax.scale_by_optimistic_gradient()
-    return (
-        optax.chain(optax.scale_by_adam(*betas, eps), _from_zero(optimistic)),
-        {"exp_avg": "mu", "exp_avg_sq": "nu", "previous": "previous_gradient"},
-    )
-
-
-def _from_zero(optimistic):
-    """Without optax's own first step: the paper's direction before the first one is 0."""
-
-    def init(params):
-        return optimistic.init(params)._replace(is_initial_step=jnp.array(False))
-
-    return optax.GradientTransformation(init, optimistic.update)
-
-
-OPTAX_RULES = {"AdaBelief": _adabelief, "Yogi": _yogi, "OAdam": _oadam, "Lion": _lion}
+def translated(given, names):
+    """Hyperparameters by a framework's names; betas are two of them."""
+    found = {}
+    for name, value in given.items():
+        ours = (name,) if not isinstance(value, tuple) else (f"{name}.0", f"{name}.1")
+        values = value if isinstance(value, tuple) else (value,)
+        found |= {names.get(own, own): each for own, each in zip(ours, values, strict=True)}
+    return found
 
 
 class Optax:
-    """A transformation of optax's over one array."""
+    """An optax optimizer over one array; it is made anew for each learning rate."""
 
-    def __init__(self, rule, value, lr, options):
-        self.transform, self.names = OPTAX_RULES[rule](**options)
-        self.array = jnp.asarray(value)
+    def __init__(self, name, start, lr, given):
+        self.make, self.options = getattr(optax, name), translated(given, OPTAX_NAMES)
+        self.known = set(inspect.signature(self.make).parameters)
+        self.array, self.lr = jnp.asarray(start), lr
         self.kept = self.transform.init(self.array)
 
-    def update(self, gradient, lr):
-        if gradient is None:
-            return
-        step, self.kept = self.transform.update(jnp.asarray(gradient), self.kept, self.array)
-        self.array = self.array - lr * step
+    @property
+    def transform(self):
+        """With L2 regularisation before a rule that has no weight decay."""
+        options = {name: each for name, each in self.options.items() if name in self.known}
+        left = {name: each for name, each in self.options.items() if name not in self.known}
+        decay = optax.add_decayed_weights(left.pop("weight_decay", 0.0))
+        assert not left, left
+        return optax.chain(decay, self.make(learning_rate=self.lr, **options))
+
+    def update(self, gradient):
+        if gradient is not None:
+            given = jnp.asarray(gradient), self.kept, self.array
+            step, self.kept = self.transform.update(*given)
+            self.array = self.array + step
 
     @property
     def value(self):
@@ -100,54 +99,63 @@ class Optax:
 
     @property
     def state(self):
-        parts = [self.kept] if hasattr(self.kept, "_fields") else self.kept
-        fields = {name: each for part in parts for name, each in part._asdict().items()}
-        return {ours: np.asarray(fields[theirs]) for ours, theirs in self.names.items()}
+        leaves = jax.tree_util.tree_leaves_with_path(self.kept)
+        return {path[-1].name: np.asarray(leaf) for path, leaf in leaves}
 
 
-SCHEDULE_FREE_RULES = {
-    "ScheduleFreeSGD": schedulefree.SGDScheduleFree,
-    "ScheduleFreeAdamW": schedulefree.AdamWScheduleFree,
-}
+class Keras:
+    """A Keras optimizer, on JAX, over one variable."""
 
+    def __init__(self, name, start, lr, given):
+        self.variable = keras.Variable(start, dtype="float64")
+        self.optimizer = getattr(keras.optimizers, name)(**translated(given, KERAS_NAMES))
+        self.optimizer.build([self.variable])
 
-class ScheduleFree:
-    """An optimizer of the authors' own package over one tensor."""
+    @property
+    def lr(self):
+        return float(self.optimizer.learning_rate)
 
-    def __init__(self, rule, value, lr, options):
-        self.tensor = torch.nn.Parameter(torch.tensor(value))
-        self.optimizer = SCHEDULE_FREE_RULES[rule]([self.tensor], lr=lr, **options)
-        self.optimizer.train()
+    @lr.setter
+    def lr(self, lr):
+        self.optimizer.learning_rate = lr
 
-    def update(self, gradient, lr):
-        if gradient is None:  # the package would count the update
-            return
-        self.optimizer.param_groups[0]["lr"] = lr
-        self.tensor.grad = torch.tensor(gradient)
-        self.optimizer.step()
+    def update(self, gradient):
+        if gradient is not None:
+            self.optimizer.apply([jnp.asarray(gradient)])
 
     @property
     def value(self):
-        return self.tensor.detach().numpy()
-
-    @property
-    def evaluated(self):
-        """The value to evaluate."""
-        self.optimizer.eval()
-        found = self.value.copy()
-        self.optimizer.train()
-        return found
+        return np.asarray(self.variable.value)
 
     @property
     def state(self):
-        group = self.optimizer.param_groups[0]
-        numbers = {name: np.asarray(group[name]) for name in ("weight_sum", "lr_max")}
-        kept = self.optimizer.state[self.tensor].items()
-        return {name: each.numpy() for name, each in kept} | numbers
+        found = {}
+        for name, each in vars(self.optimizer).items():
+            kept = each[0] if isinstance(each, list) and len(each) == 1 else each
+            if isinstance(kept, keras.Variable):
+                found[name.strip("_")] = np.asarray(kept.value)
+        return found
 
 
-def beside(rule, value, lr, options):
-    """The real optimizer that a rule is held to."""
-    if rule in SCHEDULE_FREE_RULES:
-        return ScheduleFree(rule, value, lr, options)
-    return (Torch if rule in TORCH_RULES else Optax)(rule, value, lr, options)
+class Hips:
+    """An optimizer of HIPS autograd, which is a loop: all its steps are taken again."""
+
+    def __init__(self, name, start, lr, given):
+        self.run, self.start, self.gradients = getattr(hips, name), start, []
+        self.options = {HIPS_NAMES[n]: each for n, each in given.items() if n in HIPS_NAMES}
+        self.lr = lr
+
+    def update(self, gradient):
+        if gradient is not None:
+            self.gradients.append(gradient)
+
+    @property
+    def value(self):
+        steps = len(self.gradients)
+        return self.run(
+            lambda x, i: self.gradients[i],
+            self.start,
+            num_iters=steps,
+            step_size=self.lr,
+            **self.options,
+        )

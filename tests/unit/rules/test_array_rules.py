@@ -16,7 +16,7 @@ from tests.unit.rules.array_frameworks import (
     optax_lars,
     optax_muon,
 )
-from tests.unit.rules.by_hand import LambOutside, Lars
+from tests.unit.rules.by_hand.arrays import LambOutside, Lars
 
 STEPS = 12
 SHAPES = [(), (1,), (5,), (4, 7), (7, 4), (1, 6), (2, 3, 4), (3, 2, 2, 5)]

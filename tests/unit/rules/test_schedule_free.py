@@ -9,7 +9,7 @@ import optshare
 from optshare import Optimizer, Parameter
 from optshare.errors import HyperparameterError
 from tests.unit.rules.cases import CASES, made
-from tests.unit.rules.frameworks import beside
+from tests.unit.rules.schedule_free_package import ScheduleFree
 
 STEPS = 25
 RULES = {
@@ -34,7 +34,7 @@ def test_evaluation_values_are_the_authors(case, shape, deviation):
     p = Parameter(start)
     opt = Optimizer([p], made(case, lr=lr))
     name, options = CASES[case]
-    theirs = beside(name, start, lr, options)
+    theirs = ScheduleFree(name, start, lr, options)
     for at in range(STEPS):
         if at == 10:
             lr = 0.02

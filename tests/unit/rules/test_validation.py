@@ -28,6 +28,11 @@ def test_hyperparameters_are_the_fields_by_name():
         "nesterov": False,
         "dampening": 0.0,
         "lr_in_buffer": False,
+        "dampen_first": False,
+        "decoupled_weight_decay": False,
+        "decay_without_lr": False,
+        "decay_after_step": False,
+        "complex_as_reals": False,
     }
     assert Custom(pair=(3.0, 4.0)).hyperparameters() == {
         "lr": 0.1,
