@@ -67,7 +67,7 @@ def _written(expression: Any, names: Names) -> tuple[str, int]:
     if expression.name in BINARY:
         return _binary(expression.name, *expression.operands, names=names)
     if expression.name == "squared":
-        return _binary("pow", *expression.operands, 2, names=names)
+        return _binary("pow", expression.operands[0], 2, names=names)
     inside = [infix(each, names) for each in expression.operands]
     if expression.name == "abs":
         return f"|{inside[0]}|", ATOM
