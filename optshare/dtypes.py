@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 
+@lru_cache(maxsize=256)
 def dtype_name(dtype: Any) -> str:
     """The Array API standard's name of an engine's dtype.
 

@@ -80,17 +80,15 @@ class Optimizer(Membership):
         require_rule(rule)
         self.nonfinite = nonfinite
         self._masters = masters
-        first, rule = divided(OptimizerChain(*transforms, rule) if transforms else rule)
-        self._pipeline = Pipeline(first)
         self._steps = 0
         self._training: averaging.Kept | None = None
         """The training values, while the parameters hold their evaluation values."""
-        super().__init__(model, rule, groups)
+        first, own = divided(OptimizerChain(*transforms, rule) if transforms else rule)
+        super().__init__(model, own, groups, Pipeline(first))
 
     def _hold(self, binding: Binding, groups: list[Group], new: Binding | None = None) -> None:
         self._require_training("given other parameters")
         super()._hold(binding, groups, new)
-        self._pipeline.hold(binding)
 
     @property
     def steps(self) -> int:
@@ -324,7 +322,7 @@ class Optimizer(Membership):
         0.5
         """
         self._require_training("loaded")
-        self._store, self._steps, self._pipeline.kept = checkpoint.restored(
+        self._store, self._steps, self._pipeline = checkpoint.restored(
             self._binding, self._store, data, self._pipeline
         )
 

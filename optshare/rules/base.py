@@ -360,6 +360,17 @@ def require_whole(rule: Rule, *names: str) -> None:
             )
 
 
+def scheduled_or(saved: Any, own: Any) -> Any:
+    """A saved hyperparameter; in place of a rule's own schedules, those.
+
+    >>> scheduled_or((0.9, 0.99), (0.5, abs))
+    (0.9, <built-in function abs>)
+    """
+    if is_sequence(saved) and is_sequence(own):
+        return tuple(scheduled_or(*each) for each in zip(saved, own, strict=True))
+    return own if callable(own) else saved
+
+
 def by_last_part(names: Iterable[str], name: str) -> list[str]:
     """The names that are a name, or end with it after a dot.
 

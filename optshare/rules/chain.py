@@ -219,27 +219,19 @@ def _require_order(pieces: list[Rule]) -> None:
 
 
 def divided(rule: Rule) -> tuple[tuple[Transform, ...], Rule]:
-    """The transforms that a chain begins with, and the rule that is left.
+    """The transforms that a chain begins with, and the rule or chain that is left.
 
     >>> import optshare
     >>> from optshare.transforms import ClipGlobalNorm
     >>> divided(OptimizerChain(ClipGlobalNorm(), optshare.SGD()))[1]
-    OptimizerChain(SGD(lr=0.001))
+    SGD(lr=0.001)
     """
     if isinstance(rule, Transform):
         return (rule,), OptimizerChain()
     if not isinstance(rule, OptimizerChain):
         return (), rule
     first = tuple(each for each in rule.pieces if isinstance(each, Transform))
-    return first, OptimizerChain(*rule.pieces[len(first) :]) if first else rule
-
-
-def is_elementwise(rule: Rule) -> bool:
-    """Whether a rule can be recorded: no part of it sees the whole array.
-
-    >>> import optshare
-    >>> is_elementwise(optshare.SGD()), is_elementwise(OptimizerChain(ArrayRule()))
-    (True, False)
-    """
-    pieces = rule.pieces if isinstance(rule, OptimizerChain) else (rule,)
-    return not any(isinstance(each, ArrayRule) for each in pieces)
+    left = rule.pieces[len(first) :]
+    if not first:
+        return (), rule
+    return first, left[0] if len(left) == 1 else OptimizerChain(*left)
