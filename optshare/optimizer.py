@@ -20,12 +20,13 @@ from optshare.errors import (
     ParameterError,
 )
 from optshare.grouping import Group, Groups, require_rule
+from optshare.jobs import jobs_of
 from optshare.membership import Membership, refuse_inside_differentiation
 from optshare.pipeline import Pipeline
 from optshare.rules.base import Rule
 from optshare.rules.chain import OptimizerChain, divided
 from optshare.rules.transform import Transform
-from optshare.updating import Plan, apply, jobs_of, moved, planned
+from optshare.updating import Plan, apply, moved, planned
 from optshare.writing import holding, restore
 
 NonFinite = Literal["raise", "skip", "propagate"]

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from optshare.backend import placed
-from optshare.dtypes import dtype_name, is_complex, real_dtype, working_dtype
-from optshare.errors import GradientShapeError, ParameterError
+from optshare.dtypes import dtype_name, real_dtype, working_dtype
+from optshare.errors import ParameterError
+from optshare.fitting import as_numpy, require_fitting, require_floating
 from optshare.kernels.beginning import begun
 from optshare.kernels.mathematics import Mathematics
 from optshare.kernels.program import numbers_of
@@ -101,17 +102,8 @@ def checked(
     """
     require_array(path, value)
     _require_state(path, state, rule)
-    given = gradient if is_array(gradient) else _as_numpy(path, gradient)
-    if tuple(given.shape) != tuple(value.shape):
-        raise GradientShapeError(
-            f"the gradient of {path!r} has shape {tuple(given.shape)}, "
-            f"the parameter {tuple(value.shape)}"
-        )
-    kinds = ("float", "int", "complex")[: 3 if is_complex(value.dtype) else 2]
-    if not any(each in dtype_name(given.dtype) for each in kinds):
-        raise GradientShapeError(
-            f"the gradient of {path!r} has dtype {given.dtype}, not a real one"
-        )
+    given = gradient if is_array(gradient) else as_numpy(path, gradient)
+    require_fitting(path, value, given)
     numbers = numbers_of(now, lambda each: each)
     traced = [each for each in (*state.values(), *numbers.values()) if is_array(each)]
     ops = functions_of(value, given, *traced)
@@ -135,10 +127,7 @@ def require_array(path: str, value: Any) -> None:
         )
     if not is_array(value):
         raise ParameterError(f"{path!r} is a {type(value).__name__}; params holds arrays only")
-    if "float" not in (name := dtype_name(value.dtype)) and not is_complex(value.dtype):
-        raise ParameterError(
-            f"{path!r} has dtype {name}; rules update real and complex parameters only"
-        )
+    require_floating(path, value.dtype)
 
 
 def number_or_array(thing: Any) -> Any:
@@ -154,13 +143,6 @@ def _require_state(path: str, state: Any, rule: Mathematics) -> None:
             f"the state of {path!r} lacks {', '.join(sorted(lacking))} of "
             f"{type(rule).__name__}; begin with state = rule.init(params)"
         )
-
-
-def _as_numpy(path: str, gradient: Any) -> Any:
-    try:
-        return np.asarray(gradient)
-    except ValueError as error:
-        raise GradientShapeError(f"the gradient of {path!r} is no array: {error}") from error
 
 
 def _floating(ops: Any, t: Any, working: Any) -> Any:
