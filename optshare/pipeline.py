@@ -16,11 +16,11 @@ from optshare.errors import (
     NonFiniteGradientError,
     ParameterError,
 )
+from optshare.norms import first_nonfinite
 from optshare.registry import host_copy
 from optshare.rules.base import Rule, by_last_part, scheduled_or
 from optshare.rules.transform import Given, Transform, Transformed
 from optshare.state import IdentityStore
-from optshare.transforms.norms import first_nonfinite
 from optshare.writing import beside
 
 Made = Callable[[Any], Given]
