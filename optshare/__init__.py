@@ -17,31 +17,7 @@ from optshare.detached import detach
 from optshare.differentiate import gradient, record, value_and_gradient
 from optshare.dispatch import namespace_of, ops
 from optshare.errors import OptshareError
-from optshare.faces import (
-    LAMB,
-    LARS,
-    SGD,
-    AdaBelief,
-    Adadelta,
-    Adafactor,
-    Adagrad,
-    Adam,
-    AdaMax,
-    AdamW,
-    AMSGrad,
-    Lion,
-    Muon,
-    NAdam,
-    OAdam,
-    RAdam,
-    RMSProp,
-    Rprop,
-    ScheduleFreeAdamW,
-    ScheduleFreeSGD,
-    Yogi,
-    optimizers,
-    update,
-)
+from optshare.faces import optimizers, update
 from optshare.foreign import ask as _ask
 from optshare.freezing import freeze, frozen, thaw
 from optshare.gradients import Gradients
@@ -143,6 +119,29 @@ from optshare.tree import buffers, params
 if _TYPE_CHECKING:
     from optshare import schedules
     from optshare.explaining import explain
+    from optshare.faces import (
+        LAMB,
+        LARS,
+        SGD,
+        AdaBelief,
+        Adadelta,
+        Adafactor,
+        Adagrad,
+        Adam,
+        AdaMax,
+        AdamW,
+        AMSGrad,
+        Lion,
+        Muon,
+        NAdam,
+        OAdam,
+        RAdam,
+        RMSProp,
+        Rprop,
+        ScheduleFreeAdamW,
+        ScheduleFreeSGD,
+        Yogi,
+    )
     from optshare.idx import mnist, read_idx, write_idx
     from optshare.overview.summary import flops, nparams, summary
     from optshare.rules import (
@@ -191,6 +190,29 @@ __getattr__ = _lazy_exports(
             "DynamicLossScale",
             "LossScale",
             "SkipNonFinite",
+        ),
+        "faces": (
+            "LAMB",
+            "LARS",
+            "SGD",
+            "AdaBelief",
+            "Adadelta",
+            "Adafactor",
+            "Adagrad",
+            "Adam",
+            "AdaMax",
+            "AdamW",
+            "AMSGrad",
+            "Lion",
+            "Muon",
+            "NAdam",
+            "OAdam",
+            "RAdam",
+            "RMSProp",
+            "Rprop",
+            "ScheduleFreeAdamW",
+            "ScheduleFreeSGD",
+            "Yogi",
         ),
         "rules": (
             "AdaptiveClip",

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from optshare.binding import Binding
+from optshare.dtypes import working_dtype
 from optshare.errors import HyperparameterError
+from optshare.kernels.expression import Expression
 from optshare.kernels.reference import cast
 from optshare.rules.array import Site
-from optshare.rules.expression import Expression
-from optshare.state import IdentityStore, ParameterState, working_dtype
+from optshare.state import IdentityStore, ParameterState
 from optshare.writing import kept, memory, write
 
 Kept = list[tuple[Any, Any]]

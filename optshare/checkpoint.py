@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 
 from optshare.binding import Binding
+from optshare.dtypes import dtype_name
 from optshare.errors import CheckpointError, HyperparameterError
-from optshare.narrowing import is_dict, is_sequence
+from optshare.kernels.beginning import begun
+from optshare.narrowing import is_dict
 from optshare.orientation import Site
-from optshare.pipeline import Kept, Pipeline
+from optshare.pipeline import Pipeline
 from optshare.registry import host_copy
-from optshare.rules.base import Rule
-from optshare.state import IdentityStore, ParameterState, begun, dtype_name
+from optshare.rules.base import Rule, scheduled_or
+from optshare.state import IdentityStore, ParameterState
 from optshare.tree import Named
 from optshare.writing import beside
 
@@ -39,7 +41,7 @@ def saved(binding: Binding, store: IdentityStore, steps: int, pipeline: Pipeline
         "format": FORMAT,
         "steps": steps,
         "parameters": {each.path: _saved_one(each, store[each.key]) for each in binding.entries},
-        "transforms": pipeline.saved(binding),
+        "transforms": pipeline.saved(binding, steps),
     }
 
 
@@ -61,8 +63,8 @@ def _saved_one(entry: Named, state: ParameterState) -> dict[str, Any]:
 
 def restored(
     binding: Binding, store: IdentityStore, data: dict[str, Any], pipeline: Pipeline
-) -> tuple[IdentityStore, int, list[Kept]]:
-    """A new store, the count of steps, and what transforms keep, from what `saved` gave.
+) -> tuple[IdentityStore, int, Pipeline]:
+    """A new store, the count of steps, and the transforms, from what `saved` gave.
 
     Strict, and changes nothing. Schedules are those of the store that there is.
 
@@ -78,14 +80,14 @@ def restored(
         raise CheckpointError(f"the parameters are a {type(parameters).__name__}, not a dict")
     _require_equal_paths(set(parameters), {each.path for each in binding.entries})
     try:
-        steps, kept = _steps(data), pipeline.restored(binding, data.get("transforms", []))
+        steps, pipeline = _steps(data), pipeline.restored(binding, data.get("transforms", []))
         pairs = [
             (each.key, _restored_one(each, site, store[each.key], parameters[each.path]))
             for each in binding.entries
             for site in (binding.site(each.key),)
         ]
         _require_equal_groups(binding, store, parameters)
-    except (AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         if isinstance(error, CheckpointError):
             raise
         raise CheckpointError(f"the state is malformed: {error}") from error
@@ -94,7 +96,7 @@ def restored(
         path = binding.path(beyond[0])
         raise CheckpointError(f"{path!r}: its last update is at none of the saved {steps} steps")
     _share_rules([(store[key].rule, state) for key, state in pairs])
-    return IdentityStore(pairs), steps, kept
+    return IdentityStore(pairs), steps, pipeline
 
 
 def _require_equal_groups(
@@ -158,7 +160,7 @@ def _restored_one(
     _require_same(entry, "hyperparameters", set(saved), set(own))
     try:
         state = ParameterState(
-            rule.adjusted(**{name: _scheduled_or(saved[name], own[name]) for name in own}),
+            rule.adjusted(**{name: scheduled_or(saved[name], own[name]) for name in own}),
             present.group,
         )
     except HyperparameterError as error:
@@ -167,40 +169,35 @@ def _restored_one(
     if state.t < 0:
         raise CheckpointError(f"{entry.path!r}: the saved step count is {state.t}")
     state.step = int(data["step"])
-    shapes = _shapes(entry, state, site) if state.t else {}
+    fresh = _fresh(entry, state, site) if state.t else {}
     numbers = state.rule.scalar_names() if state.t else ()
-    _require_same(entry, "state arrays", sorted(data["arrays"]), sorted(shapes))
+    _require_same(entry, "state arrays", sorted(data["arrays"]), sorted(fresh))
     _require_same(entry, "state numbers", sorted(data["scalars"]), sorted(numbers))
     state.scalars = {name: float(each) for name, each in data["scalars"].items()}
     state.arrays = {
-        name: _array(entry, name, data["arrays"][name], shape) for name, shape in shapes.items()
+        name: _array(entry, name, data["arrays"][name], each) for name, each in fresh.items()
     }
     if data["master"] is not None:
-        state.master = _array(entry, "master", data["master"], tuple(entry.key.shape))
+        like = np.zeros(tuple(entry.key.shape), _saved_dtype(entry))
+        state.master = _array(entry, "master", data["master"], like)
     return state
 
 
-def _shapes(entry: Named, state: ParameterState, site: Site) -> dict[str, tuple[int, ...]]:
-    """The shapes of the arrays that a rule keeps for a parameter."""
+def _fresh(entry: Named, state: ParameterState, site: Site) -> dict[str, Any]:
+    """Arrays like those that a rule keeps for a parameter."""
     dtype = _saved_dtype(entry)
     value = np.zeros(tuple(entry.key.shape), dtype)
     fresh = begun(state.rule, state.numbers, np, value, dtype, site)
-    return {name: np.shape(fresh[name]) for name in fresh if name not in state.rule.scalar_names()}
+    numbers = state.rule.scalar_names()
+    return {name: np.asarray(each) for name, each in fresh.items() if name not in numbers}
 
 
-def _scheduled_or(saved: Any, own: Any) -> Any:
-    """A saved hyperparameter; in place of the optimizer's schedules, those."""
-    if is_sequence(saved) and is_sequence(own):
-        return tuple(_scheduled_or(*each) for each in zip(saved, own, strict=True))
-    return own if callable(own) else saved
-
-
-def _array(entry: Named, name: str, data: Any, shape: tuple[int, ...]) -> Any:
+def _array(entry: Named, name: str, data: Any, like: Any) -> Any:
     try:
-        array = np.array(data, _saved_dtype(entry))
+        array = np.array(data, like.dtype)
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{entry.path!r}: {name} is no array: {error}") from error
-    _require_same(entry, f"shape of {name}", array.shape, shape)
+    _require_same(entry, f"shape of {name}", array.shape, like.shape)
     return beside(entry.key, array)
 
 

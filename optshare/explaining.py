@@ -7,10 +7,10 @@ from typing import Any
 
 from optshare.errors import HyperparameterError
 from optshare.kernels.infix import symbol
-from optshare.kernels.terms import SHARED, Terms, is_recorded, terms_of
 from optshare.meanings import meanings
 from optshare.narrowing import is_sequence
 from optshare.rules.base import Rule
+from optshare.rules.terms import SHARED, Terms, is_recorded, terms_of
 
 NONE = "none"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from optshare import rules
 from optshare.grouping import Groups
@@ -66,27 +66,60 @@ class Face(Generic[P, R]):
         return f"optshare.{self.__name__}"
 
 
-AMSGrad = Face(rules.AMSGrad)
-LAMB = Face(rules.LAMB)
-LARS = Face(rules.LARS)
-SGD = Face(rules.SGD)
-AdaBelief = Face(rules.AdaBelief)
-AdaMax = Face(rules.AdaMax)
-Adafactor = Face(rules.Adafactor)
-Adadelta = Face(rules.Adadelta)
-Adagrad = Face(rules.Adagrad)
-Adam = Face(rules.Adam)
-AdamW = Face(rules.AdamW)
-Lion = Face(rules.Lion)
-Muon = Face(rules.Muon)
-NAdam = Face(rules.NAdam)
-OAdam = Face(rules.OAdam)
-RAdam = Face(rules.RAdam)
-RMSProp = Face(rules.RMSProp)
-Rprop = Face(rules.Rprop)
-ScheduleFreeAdamW = Face(rules.ScheduleFreeAdamW)
-ScheduleFreeSGD = Face(rules.ScheduleFreeSGD)
-Yogi = Face(rules.Yogi)
+if TYPE_CHECKING:
+    AMSGrad = Face(rules.AMSGrad)
+    LAMB = Face(rules.LAMB)
+    LARS = Face(rules.LARS)
+    SGD = Face(rules.SGD)
+    AdaBelief = Face(rules.AdaBelief)
+    AdaMax = Face(rules.AdaMax)
+    Adafactor = Face(rules.Adafactor)
+    Adadelta = Face(rules.Adadelta)
+    Adagrad = Face(rules.Adagrad)
+    Adam = Face(rules.Adam)
+    AdamW = Face(rules.AdamW)
+    Lion = Face(rules.Lion)
+    Muon = Face(rules.Muon)
+    NAdam = Face(rules.NAdam)
+    OAdam = Face(rules.OAdam)
+    RAdam = Face(rules.RAdam)
+    RMSProp = Face(rules.RMSProp)
+    Rprop = Face(rules.Rprop)
+    ScheduleFreeAdamW = Face(rules.ScheduleFreeAdamW)
+    ScheduleFreeSGD = Face(rules.ScheduleFreeSGD)
+    Yogi = Face(rules.Yogi)
+
+FACES = (
+    "AMSGrad",
+    "LAMB",
+    "LARS",
+    "SGD",
+    "AdaBelief",
+    "AdaMax",
+    "Adafactor",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Lion",
+    "Muon",
+    "NAdam",
+    "OAdam",
+    "RAdam",
+    "RMSProp",
+    "Rprop",
+    "ScheduleFreeAdamW",
+    "ScheduleFreeSGD",
+    "Yogi",
+)
+
+
+def __getattr__(name: str) -> Any:
+    """The face of a rule, which is imported at its first use."""
+    if name not in FACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    face = globals()[name] = Face(getattr(rules, name))
+    return face
 
 
 def optimizers(

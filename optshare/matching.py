@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from optshare.dtypes import dtype_name, host_dtype
 from optshare.errors import WeightsError
 from optshare.recipes import agrees
-from optshare.state import dtype_name, host_dtype
 from optshare.tree import Named
 
 Arrays = dict[str, np.ndarray[Any, Any]]

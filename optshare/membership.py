@@ -9,6 +9,7 @@ from optshare import grouping, overlay, rebinding, selectors
 from optshare.binding import Binding
 from optshare.errors import ParameterError
 from optshare.grouping import Group, Groups, Use
+from optshare.pipeline import Pipeline
 from optshare.rules.base import Rule
 from optshare.state import IdentityStore, ParameterState
 
@@ -16,8 +17,9 @@ from optshare.state import IdentityStore, ParameterState
 class Membership:
     """The parameters of a model, each with its state; they may come and go."""
 
-    def __init__(self, model: Any, rule: Rule, groups: Groups | None) -> None:
+    def __init__(self, model: Any, rule: Rule, groups: Groups | None, pipeline: Pipeline) -> None:
         binding = Binding(model)
+        self._pipeline = pipeline
         self._groups = grouping.listed(binding, rule, groups)
         self._store = IdentityStore()
         self._hold(binding, grouping.assigned(binding, self._groups))
@@ -29,6 +31,7 @@ class Membership:
             (key, before[key] if key in before else begun[id(key)]) for key in binding.keys
         )
         self._binding = binding
+        self._pipeline.hold(binding)
         self._compiled: dict[str, Callable[..., Any]] = {}
         """What each compiling backend remembers of the functions given to `step`."""
 
@@ -69,7 +72,8 @@ class Membership:
         """Change hyperparameters, of a part of the model or of all; state is kept.
 
         A part is also what a group may be for: a pattern of paths, a class of layers, a
-        predicate. Without one the change is for parameters that are added later, too.
+        predicate. Without one the change is for parameters that are added later, too, and
+        a name that no rule has is a transform's; where both have it, `"ClipGlobalNorm.eps"` is.
 
         Raises:
             HyperparameterError: an unknown name, or a value out of range.
@@ -84,7 +88,11 @@ class Membership:
         states = self._states(part)
         later = self._groups if part is None else []
         rules = {id(rule): rule for rule in (each.rule for each in (*states, *later))}
+        pipeline = self._pipeline
+        if part is None:
+            changes, pipeline = self._pipeline.adjusted(changes, [*rules.values()])
         adjusted = {place: rule.adjusted(**changes) for place, rule in rules.items()}
+        self._pipeline = pipeline
         for each in states:
             each.rule = adjusted[id(each.rule)]
         if part is None:
@@ -158,10 +166,11 @@ class Membership:
         )
 
     def __repr__(self) -> str:
-        held, found = f"{len(self._binding.entries)} parameters", self.groups
+        transforms, found = map(repr, self._pipeline.transforms), self.groups
+        shown = [f"{len(self._binding.entries)} parameters", *transforms]
         if len(found) == 1:
-            return f"Optimizer({held}, {found[0].rule!r})"
-        lines = ",\n  ".join([held, *map(str, found)])
+            return f"Optimizer({', '.join([*shown, repr(found[0].rule)])})"
+        lines = ",\n  ".join([*shown, *map(str, found)])
         return f"Optimizer({lines})"
 
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from optshare import registry
 from optshare.backend import Backend
+from optshare.dtypes import dtype_name, host_dtype
 from optshare.errors import EmptyModelError, OptshareError, ParameterError
 from optshare.slots import Slot
-from optshare.state import dtype_name, host_dtype
 from optshare.tree import buffers, keyed
 
 M = TypeVar("M")

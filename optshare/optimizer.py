@@ -20,12 +20,13 @@ from optshare.errors import (
     ParameterError,
 )
 from optshare.grouping import Group, Groups, require_rule
+from optshare.jobs import jobs_of
 from optshare.membership import Membership, refuse_inside_differentiation
 from optshare.pipeline import Pipeline
 from optshare.rules.base import Rule
 from optshare.rules.chain import OptimizerChain, divided
 from optshare.rules.transform import Transform
-from optshare.updating import Plan, apply, jobs_of, moved, planned
+from optshare.updating import Plan, apply, moved, planned
 from optshare.writing import holding, restore
 
 NonFinite = Literal["raise", "skip", "propagate"]
@@ -80,17 +81,15 @@ class Optimizer(Membership):
         require_rule(rule)
         self.nonfinite = nonfinite
         self._masters = masters
-        first, rule = divided(OptimizerChain(*transforms, rule) if transforms else rule)
-        self._pipeline = Pipeline(first)
         self._steps = 0
         self._training: averaging.Kept | None = None
         """The training values, while the parameters hold their evaluation values."""
-        super().__init__(model, rule, groups)
+        first, own = divided(OptimizerChain(*transforms, rule) if transforms else rule)
+        super().__init__(model, own, groups, Pipeline(first))
 
     def _hold(self, binding: Binding, groups: list[Group], new: Binding | None = None) -> None:
         self._require_training("given other parameters")
         super()._hold(binding, groups, new)
-        self._pipeline.hold(binding)
 
     @property
     def steps(self) -> int:
@@ -324,7 +323,7 @@ class Optimizer(Membership):
         0.5
         """
         self._require_training("loaded")
-        self._store, self._steps, self._pipeline.kept = checkpoint.restored(
+        self._store, self._steps, self._pipeline = checkpoint.restored(
             self._binding, self._store, data, self._pipeline
         )
 

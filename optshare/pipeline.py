@@ -12,14 +12,15 @@ from optshare.binding import Binding
 from optshare.errors import (
     CheckpointError,
     DifferentiationError,
+    HyperparameterError,
     NonFiniteGradientError,
     ParameterError,
 )
+from optshare.norms import first_nonfinite
 from optshare.registry import host_copy
-from optshare.rules.base import Rule
+from optshare.rules.base import Rule, by_last_part, scheduled_or
 from optshare.rules.transform import Given, Transform, Transformed
 from optshare.state import IdentityStore
-from optshare.transforms.norms import first_nonfinite
 from optshare.writing import beside
 
 Made = Callable[[Any], Given]
@@ -47,15 +48,47 @@ class Pipeline:
 
     Args:
         transforms: unbound ones.
+        kept: what each of them keeps; by default what it begins with.
     """
 
-    def __init__(self, transforms: Iterable[Transform] = ()) -> None:
+    def __init__(
+        self, transforms: Iterable[Transform] = (), kept: list[Kept] | None = None
+    ) -> None:
         self.transforms = tuple(transforms)
-        self.kept = [begun(each) for each in self.transforms]
+        self.kept = [begun(each) for each in self.transforms] if kept is None else kept
 
     def reset(self) -> None:
         """Forget what is kept."""
         self.kept = [begun(each) for each in self.transforms]
+
+    def adjusted(
+        self, changes: dict[str, Any], rules: list[Rule]
+    ) -> tuple[dict[str, Any], Pipeline]:
+        """What of some changes is the rules', and the transforms with the rest.
+
+        Raises:
+            HyperparameterError: two transforms have a name, or a value is out of range.
+        """
+        own = {f"{each.kind}.{name}" for each in self.transforms for name in each.hyperparameters()}
+        of_rules = [name for each in rules for name in each.hyperparameters()]
+        left: dict[str, Any] = {}
+        found: list[dict[str, Any]] = [{} for _ in self.transforms]
+        for name, value in changes.items():
+            full = [] if by_last_part(of_rules, name) else by_last_part(own, name)
+            if len(full) > 1:
+                raise HyperparameterError(f"{name!r} is one of {', '.join(sorted(full))}; name it")
+            if full:
+                self._put(found, full[0], value)
+            else:
+                left[name] = value
+        pairs = zip(self.transforms, found, strict=True)
+        return left, Pipeline((each.adjusted(**its) for each, its in pairs), self.kept)
+
+    def _put(self, found: list[dict[str, Any]], full: str, value: Any) -> None:
+        kind, _, name = full.partition(".")
+        for its, each in zip(found, self.transforms, strict=True):
+            if each.kind == kind:
+                its[name] = value
 
     def hold(self, binding: Binding) -> None:
         """Forget what is kept for parameters that are not held."""
@@ -122,19 +155,20 @@ class Pipeline:
             given = [each._replace(kept=None) for each in found.given if each.gradient is not None]
         return Passed(given, new, goes_on=True)
 
-    def saved(self, binding: Binding) -> list[dict[str, Any]]:
+    def saved(self, binding: Binding, step: int) -> list[dict[str, Any]]:
         """What is kept, by path, in plain arrays and numbers."""
         return [
             {
                 "kind": each.kind,
+                "hyperparameters": each.at(step).hyperparameters(),
                 "numbers": dict(kept.numbers),
                 "arrays": {binding.path(key): host_copy(x) for key, x in kept.arrays.items()},
             }
             for each, kept in zip(self.transforms, self.kept, strict=True)
         ]
 
-    def restored(self, binding: Binding, data: list[dict[str, Any]]) -> list[Kept]:
-        """What `saved` gave, to be kept; nothing is changed.
+    def restored(self, binding: Binding, data: list[dict[str, Any]]) -> Pipeline:
+        """The transforms with what `saved` gave; schedules are those that there are.
 
         Raises:
             CheckpointError: it belongs to other transforms.
@@ -142,7 +176,10 @@ class Pipeline:
         given, wanted = [each["kind"] for each in data], [each.kind for each in self.transforms]
         if given != wanted:
             raise CheckpointError(f"the saved transforms are {given}, here they are {wanted}")
-        return [_restored(binding, *each) for each in zip(self.kept, data, strict=True)]
+        pairs = zip(self.transforms, data, strict=True)
+        transforms = [_with_numbers(each, its["hyperparameters"]) for each, its in pairs]
+        kept = [_restored(binding, *each) for each in zip(self.kept, data, strict=True)]
+        return Pipeline(transforms, kept)
 
     def _refused(self, bad: Given, policy: str, step: int) -> Passed:
         if policy == "raise":
@@ -163,6 +200,16 @@ def begun(transform: Rule) -> Kept:
     initial = transform.initial_values()
     numbers = {name: float(initial.get(name, 0.0)) for name in transform.scalar_names()}
     return Kept(numbers, IdentityStore())
+
+
+def _with_numbers(transform: Transform, saved: dict[str, Any]) -> Transform:
+    own = transform.hyperparameters()
+    if set(saved) != set(own):
+        raise CheckpointError(
+            f"the saved hyperparameters of {transform.kind} are {sorted(saved)}, "
+            f"here they are {sorted(own)}"
+        )
+    return transform.adjusted(**{name: scheduled_or(saved[name], own[name]) for name in own})
 
 
 def _restored(binding: Binding, own: Kept, data: dict[str, Any]) -> Kept:

@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 import numpy as np
 
 from optshare.building import Building
+from optshare.dtypes import host_dtype
 from optshare.errors import LocatedError, UnbuiltError
 from optshare.initializers import generator
 from optshare.layers.base import locate
 from optshare.narrowing import is_sequence
 from optshare.recipes import Shape, Sizes
 from optshare.shapes import Shaped
-from optshare.state import host_dtype
 from optshare.tree import boxes, params
 
 M = TypeVar("M", bound=Callable[..., Any])

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from optshare.backend import placed
+from optshare.kernels.beginning import begun
+from optshare.kernels.reference import settled
 from optshare.narrowing import is_numpy
 from optshare.registry import host_copy
 from optshare.rules.base import Rule, by_last_part
@@ -82,8 +84,7 @@ class ParameterState:
                 self.reset()
             self.shape = shape
         for name, array in self.arrays.items():
-            array = brought(array, value, ops)
-            self.arrays[name] = array if array.dtype == working else ops.astype(array, working)
+            self.arrays[name] = settled(ops, brought(array, value, ops), working)
         if self.begun is not self.rule:
             self._begin(value, ops, working, rule, site)
 
@@ -106,23 +107,6 @@ class ParameterState:
 
     def __repr__(self) -> str:
         return f"ParameterState({self.rule!r}, t={self.t}, arrays={sorted(self.arrays)})"
-
-
-def begun(rule: Rule, numbers: Rule, ops: Any, value: Any, dtype: Any, site: Any) -> dict[str, Any]:
-    """What a rule keeps for a parameter at the beginning: arrays and numbers, by name.
-
-    Args:
-        rule: the rule; a hyperparameter with a schedule counts as not 0.
-        numbers: the rule with numbers in place of schedules.
-        ops: the array functions of the value's memory.
-        value: the parameter's array.
-        dtype: that of the state.
-        site: where the parameter stands.
-    """
-    fresh = numbers.begin(ops, value, dtype, site)
-    lacking = [name for name in rule.state_names() if name not in fresh]
-    scheduled = {name: ops.zeros_like(value, dtype=dtype) for name in lacking}
-    return {**dict.fromkeys(rule.scalar_names(), 0.0), **fresh, **scheduled}
 
 
 class IdentityStore:
@@ -198,29 +182,3 @@ def brought(array: Any, value: Any, ops: Any) -> Any:
         return array
     host = host_copy(array)
     return host if is_numpy(value) else placed(ops, host, value)
-
-
-def dtype_name(dtype: Any) -> str:
-    """The Array API standard's name of an engine's dtype.
-
-    >>> dtype_name(np.dtype("float32"))
-    'float32'
-    """
-    return str(dtype).rpartition(".")[2]
-
-
-def host_dtype(dtype: Any) -> np.dtype[Any]:
-    """NumPy's dtype of an engine's, or of a name: float32 for bfloat16, which NumPy lacks.
-
-    >>> host_dtype("bfloat16"), host_dtype(np.dtype("float64"))
-    (dtype('float32'), dtype('float64'))
-    """
-    name = dtype_name(dtype)
-    return np.dtype("float32" if name == "bfloat16" else name)
-
-
-def working_dtype(value: Any, ops: Any) -> Any:
-    """The dtype that a rule computes and keeps its state in: float32 for half precision."""
-    if "float16" not in dtype_name(value.dtype):
-        return value.dtype
-    return getattr(ops, "float32", np.float32)

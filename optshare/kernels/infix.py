@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from optshare.rules.expression import Expression
+from optshare.kernels.expression import Expression
 
 BINARY = {
     "add": (" + ", 1),
@@ -27,7 +27,7 @@ Names = Mapping[int, str]
 def infix(expression: Any, names: Names) -> str:
     """The formula of an expression; those in `names`, by id, are written by their name.
 
-    >>> from optshare.rules.expression import Expression, sqrt
+    >>> from optshare.kernels.expression import Expression, sqrt
     >>> v, eps = Expression("v", on_arrays=True), Expression("eps", on_arrays=False)
     >>> infix(1.0 / (sqrt(v * v) + eps), {})
     '1 / (sqrt(v**2) + eps)'
@@ -66,6 +66,8 @@ def _written(expression: Any, names: Names) -> tuple[str, int]:
         return symbol(expression.name), ATOM
     if expression.name in BINARY:
         return _binary(expression.name, *expression.operands, names=names)
+    if expression.name == "squared":
+        return _binary("pow", expression.operands[0], 2, names=names)
     inside = [infix(each, names) for each in expression.operands]
     if expression.name == "abs":
         return f"|{inside[0]}|", ATOM

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from optshare.dtypes import is_complex
 from optshare.kernels.program import Operand, Program
+from optshare.kernels.reference import evaluate
 
 BLOCK_BYTES = 512 * 1024
 """The size of a block of each array: a few of them fit in a core's cache together."""
@@ -26,7 +28,15 @@ def _where(condition: Any, x: Any, y: Any, out: Array) -> None:
     np.copyto(out, x, where=condition != 0)
 
 
-_FUNCTIONS: dict[str, Callable[..., Any]] = {"pow": np.power, "where": _where}
+def _squared(x: Any, out: Array) -> None:
+    np.multiply(x, x, out=out)
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "pow": np.power,
+    "squared": _squared,
+    "where": _where,
+}
 
 
 @dataclass(frozen=True)
@@ -104,8 +114,10 @@ def apply(
 ) -> None:
     """Update a value and its state in place, computing in the dtype `working`.
 
-    What it allocates does not grow with the arrays.
+    What it allocates does not grow with the arrays, unless they are complex.
     """
+    if is_complex(working):
+        return _out_of_place(program, value, gradient, state, scalars, working)
     plan = _planned(program)
     dtype = np.dtype(working)
     constants = {name: dtype.type(each) for name, each in scalars.items()}
@@ -116,6 +128,21 @@ def apply(
     for index in blocks(arrays[0].shape, limit):
         cut = [each[index] for each in arrays]
         _update(plan, cut, dict(zip(state, cut[2:], strict=True)), constants, dtype)
+
+
+def _out_of_place(
+    program: Program,
+    value: Array,
+    gradient: Array,
+    state: dict[str, Array],
+    scalars: dict[str, float],
+    working: Any,
+) -> None:
+    """The same where some of the arrays are complex and some are real."""
+    new, moved = evaluate(program, np, value, gradient, state, scalars, working)
+    np.copyto(value, moved)
+    for name, array in new.items():
+        np.copyto(state[name], array)
 
 
 def _update(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from optshare.kernels.expression import SCALAR, Expression, applied
+from optshare.kernels.mathematics import Mathematics
 from optshare.narrowing import is_sequence
-from optshare.rules.base import Rule
-from optshare.rules.expression import SCALAR, Expression, applied
 
 Function = Callable[..., Any]
 Operand = str | float
@@ -33,12 +36,14 @@ class Program:
     results: dict[str, str]
     numbers: dict[str, Operand]
     step: Operand
+    as_reals: bool = False
+    """Whether complex arrays are to be computed with as pairs of real ones."""
 
     def host(
-        self, rule: Rule, t: int, kept: Mapping[str, float] = MappingProxyType({})
+        self, rule: Mathematics, t: int, kept: Mapping[str, float] = MappingProxyType({})
     ) -> dict[str, float]:
         """The scalars that the array program reads, for a rule of numbers, step count and state."""
-        known = {**_numbers(rule), **kept, "t": float(t)}
+        known = {**numbers_of(rule, float), **kept, "t": float(t)}
         for result, name, operands in self.scalars:
             values = (known[each] if isinstance(each, str) else each for each in operands)
             known[result] = SCALAR[name](*values)
@@ -50,35 +55,45 @@ class Program:
         return {name: known[at] if isinstance(at, str) else at for name, at in found}
 
 
-def program_of(rule: Rule) -> Program:
+DESCENT = Program((), (), {}, {}, "gradient")
+"""Subtracts the gradient."""
+
+
+def program_of(rule: Mathematics) -> Program:
     """The program of a rule; recorded once for all rules of equal structure.
 
     Two rules have equal structure if they are of one class, have the same
-    options, and the same hyperparameters are 0; a schedule is not 0.
+    options, and the same hyperparameters are 0; a schedule is not 0, nor is a
+    number that is traced.
     """
     return _recorded(type(rule), _structure(rule))
 
 
-def _structure(rule: Rule) -> tuple[Any, ...]:
-    return tuple(_shape_of(getattr(rule, each.name)) for each in fields(rule))
+def _structure(rule: Mathematics) -> tuple[Any, ...]:
+    return tuple(_shape_of(getattr(rule, each.name)) for each in _fields(rule))
 
 
 @dataclass(frozen=True)
 class _Form:
     """The structure of a rule within another one."""
 
-    kind: type[Rule]
+    kind: type[Mathematics]
     structure: tuple[Any, ...]
 
 
 def _shape_of(value: Any) -> Any:
     if isinstance(value, bool | str):
         return value
-    if isinstance(value, Rule):
+    if isinstance(value, Mathematics):
         return _Form(type(value), _structure(value))
     if is_sequence(value):
         return tuple(map(_shape_of, value))
-    return 1.0 if callable(value) or value else 0.0
+    return 1.0 if not _is_number(value) or value else 0.0
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is known while a rule is recorded; a schedule and a traced number are not."""
+    return isinstance(value, int | float | np.number)
 
 
 class Graph(NamedTuple):
@@ -89,20 +104,21 @@ class Graph(NamedTuple):
     step: Any
 
 
-def graph_of(rule: Rule) -> Graph:
+def graph_of(rule: Mathematics) -> Graph:
     """The expressions of a rule, in symbols for its numbers, arrays and state."""
     return _graph(type(rule), _structure(rule))
 
 
 @cache
-def _recorded(kind: type[Rule], structure: tuple[Any, ...]) -> Program:
+def _recorded(kind: type[Mathematics], structure: tuple[Any, ...]) -> Program:
     (new, step), rule = _graph(kind, structure), _symbolic(kind, structure, "")
     writer, numbers = _Writer(), rule.scalar_names()
     kept = {name: writer.number(name, new[name]) for name in numbers}
-    return writer.program({name: new[name] for name in rule.state_names()}, kept, step)
+    program = writer.program({name: new[name] for name in rule.state_names()}, kept, step)
+    return dataclasses.replace(program, as_reals=rule.complex_as_reals)
 
 
-def _graph(kind: type[Rule], structure: tuple[Any, ...]) -> Graph:
+def _graph(kind: type[Mathematics], structure: tuple[Any, ...]) -> Graph:
     rule = _symbolic(kind, structure, "")
     arrays, numbers = rule.state_names(), rule.scalar_names()
     state = {name: Expression(name, on_arrays=name in arrays) for name in (*arrays, *numbers)}
@@ -112,15 +128,15 @@ def _graph(kind: type[Rule], structure: tuple[Any, ...]) -> Graph:
     return Graph(new, step)
 
 
-def _symbolic(kind: type[Rule], structure: tuple[Any, ...], prefix: str) -> Rule:
+def _symbolic(kind: type[Mathematics], structure: tuple[Any, ...], prefix: str) -> Mathematics:
     """A rule whose numbers are symbols."""
     rule = object.__new__(kind)
-    for each, value in zip(fields(kind), structure, strict=True):
+    for each, value in zip(_fields(kind), structure, strict=True):
         object.__setattr__(rule, each.name, _symbol(f"{prefix}{each.name}", value))
     return rule
 
 
-def _require_names(kind: type[Rule], names: tuple[str, ...], new: dict[str, Any]) -> None:
+def _require_names(kind: type[Mathematics], names: tuple[str, ...], new: dict[str, Any]) -> None:
     if set(new) != set(names):
         raise TypeError(
             f"{kind.__name__}.step returned the state {sorted(new)}, "
@@ -138,24 +154,31 @@ def _symbol(name: str, value: Any) -> Any:
     return value
 
 
-def _numbers(rule: Rule, prefix: str = "") -> dict[str, float]:
-    found: dict[str, float] = {}
-    for each in fields(rule):
-        found.update(_number(f"{prefix}{each.name}", getattr(rule, each.name)))
+def numbers_of(
+    rule: Mathematics, convert: Callable[[Any], Any], prefix: str = ""
+) -> dict[str, Any]:
+    """The hyperparameters of a rule by the names that a program knows them by."""
+    found: dict[str, Any] = {}
+    for each in _fields(rule):
+        found.update(_number(f"{prefix}{each.name}", getattr(rule, each.name), convert))
     return found
 
 
-def _number(name: str, value: Any) -> dict[str, float]:
+def _number(name: str, value: Any, convert: Callable[[Any], Any]) -> dict[str, Any]:
     if isinstance(value, bool | str):
         return {}
-    if isinstance(value, Rule):
-        return _numbers(value, f"{name}.")
+    if isinstance(value, Mathematics):
+        return numbers_of(value, convert, f"{name}.")
     if is_sequence(value):
-        found: dict[str, float] = {}
+        found: dict[str, Any] = {}
         for at, each in enumerate(value):
-            found.update(_number(f"{name}.{at}", each))
+            found.update(_number(f"{name}.{at}", each, convert))
         return found
-    return {name: float(value)}
+    return {name: convert(value)}
+
+
+def _fields(rule: Any) -> tuple[dataclasses.Field[Any], ...]:
+    return dataclasses.fields(rule)
 
 
 class _Writer:

@@ -2,76 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
-from optshare.kernels.program import Program, program_of
+from optshare.kernels.mathematics import Mathematics, Piece
+from optshare.kernels.program import DESCENT, Program, program_of
 from optshare.kernels.reference import cast, steps
-from optshare.rules.array import ArrayRule
-from optshare.rules.base import Arrays, Rule
-from optshare.rules.chain import OptimizerChain, part
 
-Split = list[tuple[Rule, int | None]]
-
-
-def split(rule: Rule) -> Split:
-    """The stages of a rule, each with its first piece's place in the chain; the last a run.
-
-    >>> from optshare.rules import SGD
-    >>> chain = OptimizerChain(SGD(), SGD(), ArrayRule())
-    >>> [(type(rule).__name__, at) for rule, at in split(chain)]
-    [('OptimizerChain', 0), ('ArrayRule', 2), ('OptimizerChain', 3)]
-    """
-    if isinstance(rule, OptimizerChain):
-        found = _runs(rule)
-    else:
-        found: Split = [(rule, None)]
-    if not found or isinstance(found[-1][0], ArrayRule):
-        length = len(rule.pieces) if isinstance(rule, OptimizerChain) else 0
-        found.append((OptimizerChain(), length))
-    return found
-
-
-def _runs(chain: OptimizerChain) -> Split:
-    found: Split = []
-    numbered = enumerate(chain.pieces)
-    for whole, run in groupby(numbered, lambda each: isinstance(each[1], ArrayRule)):
-        members = list(run)
-        if whole:
-            found += [(piece, at) for at, piece in members]
-        else:
-            found.append((OptimizerChain(*(piece for _, piece in members)), members[0][0]))
-    return found
+Arrays = dict[str, Any]
+Scalars = Callable[[Program, Mathematics, Any, Arrays], Arrays]
+"""`(program, rule, t, kept)`: the scalars that a program reads."""
 
 
 @dataclass(frozen=True)
 class Stage:
     """A stage of a rule at one step of one parameter."""
 
-    rule: Rule
+    piece: Piece
     """With numbers in place of schedules."""
-    first: int | None
-    """The place of its first piece in the chain; `None` if it is the whole rule."""
 
     def own(self, state: Arrays) -> Arrays:
         """What of the whole rule's state is the stage's, by its own names."""
-        if self.first is None:
+        first, length = self.piece.first, self.piece.length
+        if first is None:
             return state
-        if not isinstance(self.rule, OptimizerChain):
-            return part(state, self.first)
-        found = ((at, part(state, self.first + at)) for at in range(len(self.rule.pieces)))
+        if length is None:
+            return part(state, first)
+        found = ((at, part(state, first + at)) for at in range(length))
         return {f"{at}.{name}": each for at, own in found for name, each in own.items()}
 
     def whole(self, own: Mapping[str, Any]) -> Arrays:
         """The stage's state by the whole rule's names."""
-        if self.first is None:
+        first = self.piece.first
+        if first is None:
             return dict(own)
-        if not isinstance(self.rule, OptimizerChain):
-            return {f"{self.first}.{name}": each for name, each in own.items()}
+        if self.piece.length is None:
+            return {f"{first}.{name}": each for name, each in own.items()}
         parted = ((name.partition("."), each) for name, each in own.items())
-        return {f"{int(at) + self.first}.{name}": each for (at, _, name), each in parted}
+        return {f"{int(at) + first}.{name}": each for (at, _, name), each in parted}
 
     def through(
         self, ops: Any, value: Any, gradient: Any, state: Arrays, working: Any
@@ -93,7 +62,7 @@ class Run(Stage):
     """Element-wise pieces that one program computes."""
 
     program: Program
-    scalars: dict[str, float]
+    scalars: Arrays
     """What the program reads."""
 
     def numbers(self) -> Arrays:
@@ -113,9 +82,8 @@ class Run(Stage):
 class Whole(Stage):
     """A piece that sees the whole array."""
 
-    rule: ArrayRule
-    t: int
-    scalars: dict[str, float]
+    t: Any
+    scalars: Arrays
     """The numbers of its state."""
 
     def through(
@@ -124,28 +92,49 @@ class Whole(Stage):
         """The new state and the step."""
         value, gradient = cast(ops, value, working), cast(ops, gradient, working)
         given = {**self.own(state), **self.scalars}
-        new, step = self.rule.array_step(ops, value, gradient, given, self.t)
+        new, step = self.piece.rule.array_step(ops, value, gradient, given, self.t)
         return self.whole(new), step
 
 
-def staged(rule: Rule, now: Rule, t: int, scalars: dict[str, float]) -> tuple[list[Stage], Run]:
+def on_host(program: Program, rule: Mathematics, t: int, kept: Arrays) -> Arrays:
+    """The scalars that a program reads, in float64."""
+    return program.host(rule, t, kept)
+
+
+def staged(
+    rule: Mathematics, now: Mathematics, t: Any, kept: Arrays, scalars: Scalars = on_host
+) -> tuple[list[Stage], Run]:
     """The stages of a rule at a step; the last one is element-wise.
 
     Args:
         rule: a schedule counts as not 0.
         now: the rule with numbers in place of schedules.
         t: how many updates the parameter has had, with this one.
-        scalars: the numbers of its state.
+        kept: the numbers of its state.
+        scalars: what computes the scalars of a program.
     """
-    pairs = zip(split(rule), split(now), strict=True)
-    *head, last = [_stage(each, its_now, at, t, scalars) for (each, at), (its_now, _) in pairs]
-    assert isinstance(last, Run)
-    return head, last
+    pairs = zip(rule.split(), now.split(), strict=True)
+    found = [_stage(each.rule, its_now, t, kept, scalars) for each, its_now in pairs]
+    if found and isinstance(found[-1], Run):
+        return list(found[:-1]), found[-1]
+    return list(found), Run(Piece(now, first=0, length=0), DESCENT, {})
 
 
-def _stage(rule: Rule, now: Rule, first: int | None, t: int, scalars: dict[str, float]) -> Stage:
-    kept = Stage(now, first).own(scalars)
-    if isinstance(now, ArrayRule):
-        return Whole(now, first, t, kept)
+def _stage(rule: Mathematics, now: Piece, t: Any, kept: Arrays, scalars: Scalars) -> Run | Whole:
+    own = Stage(now).own(kept)
+    if not now.elementwise:
+        return Whole(now, t, own)
     program = program_of(rule)
-    return Run(now, first, program, program.host(now, t, kept))
+    return Run(now, program, scalars(program, now.rule, t, own))
+
+
+def part(state: Arrays, at: int) -> Arrays:
+    """What of a chain's state belongs to a piece.
+
+    >>> part({"0.buffer": 1, "10.buffer": 2}, 0)
+    {'buffer': 1}
+    """
+    prefix = f"{at}."
+    return {
+        name.removeprefix(prefix): each for name, each in state.items() if name.startswith(prefix)
+    }

@@ -11,11 +11,11 @@ import numpy as np
 
 from optshare.backend import constant, placed
 from optshare.dispatch import namespace_of
+from optshare.dtypes import dtype_name, host_dtype
 from optshare.errors import DataError
 from optshare.namespace.protocol import Namespace
 from optshare.narrowing import is_host
 from optshare.parameter import is_array
-from optshare.state import dtype_name, host_dtype
 
 Shape = tuple[int, ...]
 

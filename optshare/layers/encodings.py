@@ -9,12 +9,12 @@ import numpy as np
 
 from optshare.backend import constant, placed
 from optshare.dispatch import namespace_of
+from optshare.dtypes import dtype_name, host_dtype
 from optshare.initializers import glorot_uniform
 from optshare.layers.base import Layer
 from optshare.layers.checks import require_floating, unfit, whole
 from optshare.layers.weights import weight as weight_of
 from optshare.orientation import NO_MATRIX, Fans
-from optshare.state import dtype_name, host_dtype
 
 
 class SinusoidalEncoding(Layer):

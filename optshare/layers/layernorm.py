@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from optshare.dispatch import namespace_of
+from optshare.dtypes import dtype_name
 from optshare.initializers import ones
 from optshare.layers.base import Layer
 from optshare.layers.checks import Activation, sizes_and_activation, unfit, whole
@@ -26,7 +27,6 @@ from optshare.namespace.protocol import Namespace
 from optshare.narrowing import is_sequence
 from optshare.orientation import NO_MATRIX, Fans
 from optshare.recipes import Sizes
-from optshare.state import dtype_name
 
 
 class LastAxesNorm(Layer):

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from optshare.dispatch import namespace_of
+from optshare.dtypes import working_dtype
 from optshare.errors import DataError, HyperparameterError
 from optshare.layers.checks import require_floating
 from optshare.namespace.protocol import Namespace
 from optshare.parameter import Box
-from optshare.state import working_dtype
 
 Axes = tuple[int, ...]
 

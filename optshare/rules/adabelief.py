@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from optshare.kernels.expression import sqrt, squared
 from optshare.rules.base import Arrays, Number
 from optshare.rules.decay import Decaying
-from optshare.rules.expression import sqrt
 
 
 class AdaBelief(Decaying):
@@ -26,6 +26,7 @@ class AdaBelief(Decaying):
         decoupled_weight_decay: shrink the value instead, by lr * weight_decay.
         decay_without_lr: shrink it by weight_decay; needs decoupled_weight_decay.
         decay_after_step: shrink it after the step; needs decoupled_weight_decay.
+        complex_as_reals: treat a complex number as two real ones, as PyTorch does.
 
     The paper has one epsilon in both places. The state arrays: `exp_avg` is m,
     `exp_avg_var` is s.
@@ -57,6 +58,6 @@ class AdaBelief(Decaying):
         beta1, beta2 = self.betas
         m = beta1 * state["exp_avg"] + (1 - beta1) * g
         apart = g - m
-        s = beta2 * state["exp_avg_var"] + (1 - beta2) * (apart * apart) + self.eps_root
+        s = beta2 * state["exp_avg_var"] + (1 - beta2) * squared(apart) + self.eps_root
         step = self.lr / (1 - beta1**t) * m / (sqrt(s / (1 - beta2**t)) + self.eps)
         return {"exp_avg": m, "exp_avg_var": s}, step

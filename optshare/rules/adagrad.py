@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from optshare.kernels.expression import rooted, sqrt, squared
 from optshare.rules.base import Arrays, Number
 from optshare.rules.decay import Decaying
-from optshare.rules.expression import rooted, sqrt
 
 
 class Adagrad(Decaying):
@@ -25,6 +25,7 @@ class Adagrad(Decaying):
         decoupled_weight_decay: shrink the value instead, by lr * weight_decay.
         decay_without_lr: shrink it by weight_decay; needs decoupled_weight_decay.
         decay_after_step: shrink it after the step; needs decoupled_weight_decay.
+        complex_as_reals: treat a complex number as two real ones, as PyTorch does.
         initial_accumulator_value: what the sum begins with, at least 0.
         eps: added to the root, at least 0.
         eps_in_root: add eps under the root.
@@ -60,7 +61,7 @@ class Adagrad(Decaying):
 
     def undecayed_step(self, g: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
         """The new sum, and the step."""
-        s = state["sum"] + g * g
+        s = state["sum"] + squared(g)
         rate = self.lr / (1 + (t - 1) * self.lr_decay)
         return {"sum": s}, rate * g / rooted(s, self.eps, inside=self.eps_in_root)
 
@@ -82,6 +83,7 @@ class Adadelta(Decaying):
         decoupled_weight_decay: shrink the value instead, by lr * weight_decay.
         decay_without_lr: shrink it by weight_decay; needs decoupled_weight_decay.
         decay_after_step: shrink it after the step; needs decoupled_weight_decay.
+        complex_as_reals: treat a complex number as two real ones, as PyTorch does.
 
     The state arrays have PyTorch's names: `square_avg` is v, `acc_delta` is u.
 
@@ -113,4 +115,4 @@ class Adadelta(Decaying):
         return {"square_avg": v, "acc_delta": self._average(state["acc_delta"], d)}, self.lr * d
 
     def _average(self, old: Any, x: Any) -> Any:
-        return self.rho * old + (1 - self.rho) * (x * x)
+        return self.rho * old + (1 - self.rho) * squared(x)

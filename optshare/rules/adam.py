@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from optshare.errors import HyperparameterError
-from optshare.rules import expression
+from optshare.kernels import expression
 from optshare.rules.array import correction
 from optshare.rules.base import Arrays, Number
 from optshare.rules.decay import Decaying
@@ -39,6 +39,7 @@ class Adam(Decaying):
         decoupled_weight_decay: shrink the value instead, by lr * weight_decay.
         decay_without_lr: shrink it by weight_decay; needs decoupled_weight_decay.
         decay_after_step: shrink it after the step; needs decoupled_weight_decay.
+        complex_as_reals: treat a complex number as two real ones, as PyTorch does.
 
     For decoupled decay by default there is `AdamW`. The state arrays have PyTorch's
     names: `exp_avg` is m, `exp_avg_sq` is v, `max_exp_avg_sq` the largest v.
@@ -94,7 +95,7 @@ class Adam(Decaying):
         """The new moments, and the step without weight decay, in the functions of a namespace."""
         beta1, beta2 = self.betas
         m = beta1 * state["exp_avg"] + (1 - beta1) * g
-        v = beta2 * state["exp_avg_sq"] + (1 - beta2) * (g * g)
+        v = beta2 * state["exp_avg_sq"] + (1 - beta2) * expression.squared(g)
         new, first, second = {"exp_avg": m, "exp_avg_sq": v}, 1.0, 1.0
         if self.bias_correction:
             first, second = correction(ops, beta1, t), correction(ops, beta2, t)
@@ -129,6 +130,7 @@ class AdamW(Adam):
         decoupled_weight_decay: shrink the value by lr * weight_decay.
         decay_without_lr: by weight_decay, as chainer does.
         decay_after_step: shrink the value after the step, as thinc does.
+        complex_as_reals: treat a complex number as two real ones, as PyTorch does.
 
     Raises:
         HyperparameterError: a value out of range, or options that contradict.

@@ -30,6 +30,7 @@ class AMSGrad(Adam):
         decoupled_weight_decay: shrink the value instead, by lr * weight_decay.
         decay_without_lr: shrink it by weight_decay; needs decoupled_weight_decay.
         decay_after_step: shrink it after the step; needs decoupled_weight_decay.
+        complex_as_reals: treat a complex number as two real ones, as PyTorch does.
 
     The state arrays have PyTorch's names: `exp_avg` is m, `exp_avg_sq` is v,
     `max_exp_avg_sq` the largest v.
@@ -45,7 +46,7 @@ class AMSGrad(Adam):
     >>> opt = optshare.AMSGrad([w], lr=0.1, betas=(0.0, 0.5), eps=0.0)
     >>> for g in (1.0, 0.25): opt.update([np.array([g])])
     >>> w
-    Parameter(array([0.86938031]))
+    Parameter(array([0.86938138]))
     """
 
     amsgrad: bool = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from optshare.kernels.mathematics import Piece
 from optshare.orientation import Site
 from optshare.rules.base import Arrays, Rule
 
@@ -40,6 +41,10 @@ class ArrayRule(Rule):
         """The state before the first step."""
         worked = value if value.dtype == dtype else ops.astype(value, dtype)
         return self.initial_state(ops, worked, site)
+
+    def split(self) -> list[Piece]:
+        """The rule, by itself."""
+        return [Piece(self, elementwise=False)]
 
     def array_step(
         self, ops: Any, value: Any, gradient: Any, state: Arrays, t: Any

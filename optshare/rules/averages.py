@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import field
 from typing import Any
 
+from optshare.kernels.expression import maximum, where
 from optshare.rules.base import Arrays, Number, Rule, require_whole
-from optshare.rules.expression import maximum, where
 
 
 class _Average(Rule):

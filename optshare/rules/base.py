@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
 
 import numpy as np
 
+from optshare.dtypes import is_complex
 from optshare.errors import HyperparameterError, choices
 from optshare.narrowing import is_sequence
 from optshare.orientation import Site
+from optshare.parameter import is_array
+from optshare.pure.form import PureForm
 from optshare.rules.dialects import in_dialect
 
 Arrays = dict[str, Any]
@@ -23,7 +26,7 @@ Number = Any
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
 @dataclass(frozen=True, kw_only=True)
-class Rule:
+class Rule(PureForm):
     """An element-wise update: `(state, value, gradient) -> (state, step)`.
 
     A subclass annotates its hyperparameters with their defaults, names its state
@@ -39,7 +42,7 @@ class Rule:
     ...     def step(self, value, gradient, state, t):
     ...         return {}, self.lr * sign(gradient)
     >>> import numpy as np, optshare
-    >>> from optshare.rules.expression import sign
+    >>> from optshare.rules import sign
     >>> w = optshare.Parameter([1., 2.])
     >>> optshare.Optimizer([w], Sign()).update([np.array([3., -4.])])
     >>> w
@@ -76,15 +79,23 @@ class Rule:
         """What the state begins with, by name, where not with 0: a number, or `"value"`."""
         return {}
 
+    def copied_names(self) -> tuple[str, ...]:
+        """The arrays that begin as copies of the parameter's value."""
+        return tuple(name for name, each in self.initial_values().items() if each == "value")
+
     def begin(self, ops: Any, value: Any, dtype: Any, site: Any) -> Arrays:
         """The state before the first step: arrays shaped like the value, and numbers."""
         initial = self.initial_values()
         state: Arrays = {name: float(initial.get(name, 0.0)) for name in self.scalar_names()}
         for name in self.state_names():
             begins = initial.get(name, 0.0)
+            if begins == "value":
+                begins = ops.astype(value, dtype)
+            elif self.complex_as_reals and is_complex(dtype):
+                begins = complex(begins, begins)
             state[name] = ops.zeros_like(value, dtype=dtype)
-            if begins:
-                state[name] += ops.astype(value, dtype) if begins == "value" else begins
+            if is_array(begins) or begins:
+                state[name] += begins
         return state
 
     def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
@@ -96,7 +107,7 @@ class Rule:
             state: the arrays of `state_names` and the numbers of `scalar_names`.
             t: how many updates this parameter has had, with this one.
 
-        Written in operators and the functions of `optshare.rules.expression`; a
+        Written in operators and the functions of `optshare.rules`; a
         hyperparameter that is 0 is false, which decides what is recorded; a
         scheduled one is true, even where it is 0 at a step.
         """
@@ -176,7 +187,7 @@ class Rule:
 
     def _require_range(self, name: str, value: Any) -> None:
         low, high = self._LIMITS.get(name, (-math.inf, math.inf))
-        for each in value if is_sequence(value) else (value,):
+        for each in _parts(value):
             if _is_real(each) and not low <= each < high:
                 raise HyperparameterError(
                     f"{type(self).__name__}: {name} must be in [{low:g}, {high:g}), not {value!r}"
@@ -191,11 +202,11 @@ class Rule:
         """The hyperparameters and options by name."""
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
-    def at(self, step: int) -> Self:
+    def at(self, step: Any) -> Self:
         """The rule with the number that each schedule gives at a step.
 
         Args:
-            step: how many steps the optimizer has taken before.
+            step: how many steps the optimizer has taken before; it may be traced.
 
         Raises:
             HyperparameterError: a schedule gives no number, or one out of range.
@@ -212,13 +223,15 @@ class Rule:
             object.__setattr__(now, name, self._numbers_at(step, name, value))
         return now
 
-    def _numbers_at(self, step: int, name: str, value: Any) -> Any:
+    def _numbers_at(self, step: Any, name: str, value: Any) -> Any:
         if is_sequence(value):
             return tuple(self._numbers_at(step, name, each) for each in value)
         if not callable(value):
             return value
-        given: Any = value(step)
+        given: Any = self._traced_at(step, name, value) if is_array(step) else value(step)
         number = _as_number(given)
+        if number is None and _is_one(given):
+            return given  # which is traced
         low, high = self._LIMITS.get(name, (-math.inf, math.inf))
         if number is None or not low <= number < high:
             raise HyperparameterError(
@@ -226,6 +239,47 @@ class Rule:
                 f"{value!r}; it must be a number in [{low:g}, {high:g})"
             )
         return number
+
+    def _traced_at(self, step: Any, name: str, schedule: Any) -> Any:
+        """What a schedule gives for a step whose number may not be known yet."""
+        try:
+            return schedule(step)
+        except Exception as error:  # whatever a tracer raises where its number is asked for
+            raise HyperparameterError(
+                f"{type(self).__name__}: the schedule {schedule!r} of {name} takes no traced step "
+                f"({type(error).__name__}); write it in the functions of the engine, or give its "
+                f"number to each update: rule.update(gradients, state, params, {name}=...)"
+            ) from error
+
+    def given(self, **changes: Any) -> Self:
+        """The rule with some hyperparameters changed, which may be arrays of no dimensions.
+
+        Raises:
+            HyperparameterError: a name that the rule does not have, or a value out of range.
+
+        >>> from optshare.rules import SGD
+        >>> SGD(lr=0.1).given(lr=np.asarray(0.5)).lr
+        array(0.5)
+        """
+        require_known(type(self), changes)
+        arrays = {name: each for name, each in changes.items() if _has_array(each)}
+        for name, each in arrays.items():
+            self._require_given(name, each)
+        numbers = {name: each for name, each in changes.items() if name not in arrays}
+        now = copy(self.adjusted(**numbers))
+        for name, each in arrays.items():
+            object.__setattr__(now, name, each)
+        return now
+
+    def _require_given(self, name: str, value: Any) -> None:
+        own = getattr(self, name)
+        fits = len(value) == len(own) if is_sequence(value) and is_sequence(own) else True
+        fits = fits and is_sequence(value) == is_sequence(own) and not isinstance(own, bool | str)
+        if not fits or not all(_is_set(each) or _is_one(each) for each in _parts(value)):
+            raise HyperparameterError(
+                f"{type(self).__name__}: {name} must be like {own!r}, of numbers or arrays of no "
+                f"dimensions, not {value!r}"
+            )
 
     def adjusted(self, **changes: Any) -> Self:
         """The rule with some hyperparameters changed.
@@ -255,6 +309,21 @@ def _is_real(value: Any) -> bool:
 def _is_set(value: Any) -> bool:
     """Whether a hyperparameter may be this: a number or a schedule."""
     return _is_real(value) or (callable(value) and not isinstance(value, type))
+
+
+def _is_one(value: Any) -> bool:
+    """Whether something is an array of one real number, of no dimensions."""
+    if not is_array(value) or tuple(value.shape) != ():
+        return False
+    return any(each in str(value.dtype) for each in ("float", "int"))
+
+
+def _has_array(value: Any) -> bool:
+    return any(is_array(each) and not _is_real(each) for each in _parts(value))
+
+
+def _parts(value: Any) -> Any:
+    return value if is_sequence(value) else (value,)
 
 
 def _is_given(value: Any, default: Any) -> bool:
@@ -289,6 +358,17 @@ def require_whole(rule: Rule, *names: str) -> None:
             raise HyperparameterError(
                 f"{type(rule).__name__}: {name} must be an integer, not {value!r}"
             )
+
+
+def scheduled_or(saved: Any, own: Any) -> Any:
+    """A saved hyperparameter; in place of a rule's own schedules, those.
+
+    >>> scheduled_or((0.9, 0.99), (0.5, abs))
+    (0.9, <built-in function abs>)
+    """
+    if is_sequence(saved) and is_sequence(own):
+        return tuple(scheduled_or(*each) for each in zip(saved, own, strict=True))
+    return own if callable(own) else saved
 
 
 def by_last_part(names: Iterable[str], name: str) -> list[str]:

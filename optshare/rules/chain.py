@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any, Self
 
 from optshare.errors import HyperparameterError, choices
+from optshare.kernels.mathematics import Piece
+from optshare.kernels.stages import part
 from optshare.orientation import Site
 from optshare.rules.array import ArrayRule
 from optshare.rules.base import Arrays, Rule, by_last_part
@@ -65,6 +67,11 @@ class OptimizerChain(Rule):
         """The names of the pieces, which a saved state must have as well."""
         return f"OptimizerChain({', '.join(each.kind for each in self.pieces)})"
 
+    @property
+    def complex_as_reals(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride] # read only
+        """Whether a piece computes with complex arrays as with pairs of real ones."""
+        return any(each.complex_as_reals for each in self.pieces)
+
     # -- mathematics -----------------------------------------------------------------------
 
     def state_names(self) -> tuple[str, ...]:
@@ -77,6 +84,12 @@ class OptimizerChain(Rule):
         """The numbers that the pieces keep, by place and name."""
         return tuple(
             f"{at}.{name}" for at, each in enumerate(self.pieces) for name in each.scalar_names()
+        )
+
+    def copied_names(self) -> tuple[str, ...]:
+        """The arrays of the pieces that begin as copies of the parameter's value."""
+        return tuple(
+            f"{at}.{name}" for at, each in enumerate(self.pieces) for name in each.copied_names()
         )
 
     def begin(self, ops: Any, value: Any, dtype: Any, site: Any) -> Arrays:
@@ -92,6 +105,25 @@ class OptimizerChain(Rule):
             new.update({f"{at}.{name}": each for name, each in own.items()})
         return new, gradient
 
+    def split(self) -> list[Piece]:
+        """The element-wise pieces between those that see whole arrays, each run as one chain.
+
+        >>> from optshare.rules import SGD
+        >>> chain = OptimizerChain(SGD(), SGD(), ArrayRule(), SGD())
+        >>> [(type(piece.rule).__name__, piece.first) for piece in chain.split()]
+        [('OptimizerChain', 0), ('ArrayRule', 2), ('OptimizerChain', 3)]
+        """
+        found: list[Piece] = []
+        numbered = enumerate(self.pieces)
+        for whole, run in groupby(numbered, lambda each: isinstance(each[1], ArrayRule)):
+            members = list(run)
+            if whole:
+                found += [Piece(piece, elementwise=False, first=at) for at, piece in members]
+            else:
+                chain = type(self)(*(piece for _, piece in members))
+                found.append(Piece(chain, first=members[0][0], length=len(members)))
+        return found
+
     def for_parameter(self, site: Site, shape: Sequence[int | None]) -> Rule:
         """The chain of what each piece is for a parameter."""
         own = [each.for_parameter(site, shape) for each in self.pieces]
@@ -106,6 +138,10 @@ class OptimizerChain(Rule):
                 return found
         return None
 
+    def is_separate(self) -> bool:
+        """Whether no piece is a transform."""
+        return all(each.is_separate() for each in self.pieces)
+
     # -- hyperparameters -------------------------------------------------------------------
 
     def hyperparameters(self) -> dict[str, Any]:
@@ -116,7 +152,7 @@ class OptimizerChain(Rule):
             for name, value in each.hyperparameters().items()
         }
 
-    def at(self, step: int) -> Self:
+    def at(self, step: Any) -> Self:
         """The chain with the number that each schedule gives at a step."""
         now = [each.at(step) for each in self.pieces]
         same = all(one is other for one, other in zip(now, self.pieces, strict=True))
@@ -128,13 +164,25 @@ class OptimizerChain(Rule):
         Raises:
             HyperparameterError: a name that no piece has, or more than one.
         """
+        pairs = zip(self.pieces, self._own(changes), strict=True)
+        return type(self)(*(each.adjusted(**its) for each, its in pairs))
+
+    def given(self, **changes: Any) -> Self:
+        """The chain with some hyperparameters changed, which may be arrays of no dimensions.
+
+        Raises:
+            HyperparameterError: a name that no piece has, or more than one.
+        """
+        pairs = zip(self.pieces, self._own(changes), strict=True)
+        return type(self)(*(each.given(**its) for each, its in pairs))
+
+    def _own(self, changes: dict[str, Any]) -> list[dict[str, Any]]:
+        """What of some changes is each piece's, by its own names."""
         own: list[dict[str, Any]] = [{} for _ in self.pieces]
         for name, value in changes.items():
             at, _, alone = self.full_name(name).partition(".")
             own[int(at)][alone] = value
-        return type(self)(
-            *(each.adjusted(**its) for each, its in zip(self.pieces, own, strict=True))
-        )
+        return own
 
     def full_name(self, name: str) -> str:
         """The name by place of a hyperparameter that is given by its name alone.
@@ -171,39 +219,19 @@ def _require_order(pieces: list[Rule]) -> None:
 
 
 def divided(rule: Rule) -> tuple[tuple[Transform, ...], Rule]:
-    """The transforms that a chain begins with, and the rule that is left.
+    """The transforms that a chain begins with, and the rule or chain that is left.
 
     >>> import optshare
     >>> from optshare.transforms import ClipGlobalNorm
     >>> divided(OptimizerChain(ClipGlobalNorm(), optshare.SGD()))[1]
-    OptimizerChain(SGD(lr=0.001))
+    SGD(lr=0.001)
     """
     if isinstance(rule, Transform):
         return (rule,), OptimizerChain()
     if not isinstance(rule, OptimizerChain):
         return (), rule
     first = tuple(each for each in rule.pieces if isinstance(each, Transform))
-    return first, OptimizerChain(*rule.pieces[len(first) :]) if first else rule
-
-
-def part(state: Arrays, at: int) -> Arrays:
-    """What of a chain's state belongs to a piece.
-
-    >>> part({"0.buffer": 1, "10.buffer": 2}, 0)
-    {'buffer': 1}
-    """
-    prefix = f"{at}."
-    return {
-        name.removeprefix(prefix): each for name, each in state.items() if name.startswith(prefix)
-    }
-
-
-def is_elementwise(rule: Rule) -> bool:
-    """Whether a rule can be recorded: no part of it sees the whole array.
-
-    >>> import optshare
-    >>> is_elementwise(optshare.SGD()), is_elementwise(OptimizerChain(ArrayRule()))
-    (True, False)
-    """
-    pieces = rule.pieces if isinstance(rule, OptimizerChain) else (rule,)
-    return not any(isinstance(each, ArrayRule) for each in pieces)
+    left = rule.pieces[len(first) :]
+    if not first:
+        return (), rule
+    return first, left[0] if len(left) == 1 else OptimizerChain(*left)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import field
 from typing import Any
 
+from optshare.kernels.expression import maximum, minimum
 from optshare.rules.array import ArrayRule, Site
 from optshare.rules.base import Arrays, Number, Rule
-from optshare.rules.expression import maximum, minimum
 from optshare.rules.units import unit_shape, within_units, zeros
 
 SMALLEST = 1e-6

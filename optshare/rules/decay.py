@@ -1,4 +1,4 @@
-"""Weight decay, in the four ways that frameworks know."""
+"""What the rules of frameworks share: weight decay in four ways, complex numbers in two."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class Decaying(Rule):
         decoupled_weight_decay: shrink the value, instead of adding to the gradient.
         decay_without_lr: shrink it by weight_decay, not lr times it; needs the former.
         decay_after_step: shrink the value that the step has led to; needs the former.
+        complex_as_reals: treat a complex number as two real ones, as PyTorch does.
 
     Raises:
         HyperparameterError: a value out of range, or options that contradict.
@@ -40,6 +41,7 @@ class Decaying(Rule):
     decoupled_weight_decay: bool = False
     decay_without_lr: bool = False
     decay_after_step: bool = False
+    complex_as_reals: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from optshare.kernels.expression import sign
 from optshare.rules.base import Arrays, Number
 from optshare.rules.decay import Decaying
-from optshare.rules.expression import sign
 
 
 class Lion(Decaying):
@@ -23,6 +23,7 @@ class Lion(Decaying):
             regularisation.
         decay_without_lr: shrink it by weight_decay; needs decoupled_weight_decay.
         decay_after_step: shrink it after the step; needs decoupled_weight_decay.
+        complex_as_reals: treat a complex number as two real ones, as PyTorch does.
 
     The state array: `exp_avg` is m.
 

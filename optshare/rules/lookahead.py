@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from optshare.kernels.expression import where
 from optshare.rules.base import Arrays, Number, Rule, require_whole
-from optshare.rules.expression import where
 
 
 class Lookahead(Rule):

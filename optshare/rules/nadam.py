@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from optshare.kernels.expression import sqrt, squared
 from optshare.rules.base import Arrays, Number
 from optshare.rules.decay import Decaying
-from optshare.rules.expression import sqrt
 
 
 class NAdam(Decaying):
@@ -31,6 +31,7 @@ class NAdam(Decaying):
         decoupled_weight_decay: shrink the value instead, by lr * weight_decay.
         decay_without_lr: shrink it by weight_decay; needs decoupled_weight_decay.
         decay_after_step: shrink it after the step; needs decoupled_weight_decay.
+        complex_as_reals: treat a complex number as two real ones, as PyTorch does.
 
     The state has PyTorch's names: the arrays `exp_avg` and `exp_avg_sq`, and the
     number `mu_product`, which begins as 1.
@@ -72,7 +73,7 @@ class NAdam(Decaying):
         """The new moments and product, and the step."""
         beta1, beta2 = self.betas
         m = beta1 * state["exp_avg"] + (1 - beta1) * g
-        v = beta2 * state["exp_avg_sq"] + (1 - beta2) * (g * g)
+        v = beta2 * state["exp_avg_sq"] + (1 - beta2) * squared(g)
         product, following = state["mu_product"] * self._mu(t), self._mu(t + 1)
         of_gradient = self.lr * (1 - self._mu(t)) / (1 - product)
         of_moment = self.lr * following / (1 - product * following)

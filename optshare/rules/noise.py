@@ -61,7 +61,8 @@ class Noise(ArrayRule):
         self, ops: Any, value: Any, gradient: Any, state: Arrays, t: Any
     ) -> tuple[Arrays, Any]:
         """The place, and the gradient with noise."""
-        drawn = np.random.default_rng([int(self.seed), int(state["place"]), int(t)])
+        t = int(t)
+        drawn = np.random.default_rng([int(self.seed), int(state["place"]), t])
         host = drawn.standard_normal(tuple(gradient.shape)) * (self.eta / t**self.gamma) ** 0.5
         noise = ops.astype(placed(ops, np.asarray(host), value), value.dtype)
         return dict(state), gradient + noise

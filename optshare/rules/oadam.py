@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from optshare.kernels.expression import sqrt, squared
 from optshare.rules.base import Arrays, Number
 from optshare.rules.decay import Decaying
-from optshare.rules.expression import sqrt
 
 
 class OAdam(Decaying):
@@ -28,6 +28,7 @@ class OAdam(Decaying):
         decoupled_weight_decay: shrink the value instead, by lr * weight_decay.
         decay_without_lr: shrink it by weight_decay; needs decoupled_weight_decay.
         decay_after_step: shrink it after the step; needs decoupled_weight_decay.
+        complex_as_reals: treat a complex number as two real ones, as PyTorch does.
 
     The state arrays: `exp_avg` is m, `exp_avg_sq` is v, `previous` is r, which
     begins as 0.
@@ -59,7 +60,7 @@ class OAdam(Decaying):
         """The new moments and direction, and the step."""
         beta1, beta2 = self.betas
         m = beta1 * state["exp_avg"] + (1 - beta1) * g
-        v = beta2 * state["exp_avg_sq"] + (1 - beta2) * (g * g)
+        v = beta2 * state["exp_avg_sq"] + (1 - beta2) * squared(g)
         r = m / (1 - beta1**t) / (sqrt(v / (1 - beta2**t)) + self.eps)
         r = self.lr * r if self.lr_in_buffer else r
         step = 2 * r - state["previous"]

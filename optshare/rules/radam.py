@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
+from optshare.kernels.expression import sqrt, squared, where
 from optshare.rules.base import Arrays, Number, Rule
 from optshare.rules.decay import Decaying
-from optshare.rules.expression import sqrt, where
 
 
 class RAdam(Decaying):
@@ -35,6 +35,7 @@ class RAdam(Decaying):
         decoupled_weight_decay: shrink the value instead, by lr * weight_decay.
         decay_without_lr: shrink it by weight_decay; needs decoupled_weight_decay.
         decay_after_step: shrink it after the step; needs decoupled_weight_decay.
+        complex_as_reals: treat a complex number as two real ones, as PyTorch does.
 
     The state arrays have PyTorch's names: `exp_avg` is m, `exp_avg_sq` is v.
 
@@ -70,7 +71,7 @@ class RAdam(Decaying):
         """The new moments, and the step."""
         beta1, beta2 = self.betas
         m = beta1 * state["exp_avg"] + (1 - beta1) * g
-        v = beta2 * state["exp_avg_sq"] + (1 - beta2) * (g * g)
+        v = beta2 * state["exp_avg_sq"] + (1 - beta2) * squared(g)
         new = {"exp_avg": m, "exp_avg_sq": v}
         limit = 2 / (1 - beta2) - 1
         length = limit - 2 * t * beta2**t / (1 - beta2**t)

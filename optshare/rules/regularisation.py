@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import field
 from typing import Any
 
+from optshare.kernels.expression import sign
 from optshare.rules.base import Arrays, Number, Rule, decayed, shrunk
-from optshare.rules.expression import sign
 
 
 class L2(Rule):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from optshare.kernels.expression import maximum, rooted, squared
 from optshare.rules.base import Arrays, Number
 from optshare.rules.decay import Decaying
-from optshare.rules.expression import maximum, rooted
 
 
 class RMSProp(Decaying):
@@ -30,6 +30,7 @@ class RMSProp(Decaying):
         decoupled_weight_decay: shrink the value instead, by lr * weight_decay.
         decay_without_lr: shrink it by weight_decay; needs decoupled_weight_decay.
         decay_after_step: shrink it after the step; needs decoupled_weight_decay.
+        complex_as_reals: treat a complex number as two real ones, as PyTorch does.
         momentum: in [0, 1); 0 keeps no buffer.
         centered: divide by the standard deviation instead; a variance that rounding
             has made negative counts as 0.
@@ -74,11 +75,11 @@ class RMSProp(Decaying):
 
     def undecayed_step(self, g: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
         """The new averages and buffer, and the step."""
-        v = self._average(state["square_avg"], g * g)
+        v = self._average(state["square_avg"], squared(g))
         new = {"square_avg": v}
         if self.centered:
             a = new["grad_avg"] = self._average(state["grad_avg"], g)
-            v = maximum(v - a * a, 0.0)
+            v = maximum(v - squared(a), 0.0)
         direction = g / rooted(v, self.eps, inside=self.eps_in_root)
         if not self.momentum:
             return new, self.lr * direction

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from optshare.errors import HyperparameterError
+from optshare.kernels.expression import maximum, minimum, sign, where
 from optshare.rules.base import Arrays, Number, Rule, is_scheduled
-from optshare.rules.expression import maximum, minimum, sign, where
 
 
 class Rprop(Rule):
@@ -20,6 +20,7 @@ class Rprop(Rule):
         lr: what the step sizes begin with, at least 0; changed later, it changes nothing.
         etas: how much a step size shrinks and grows; 0 < etas[0] < 1 < etas[1].
         step_sizes: the smallest and largest step size, at least 0.
+        complex_as_reals: treat a complex number as two real ones, as PyTorch does.
 
     It is made for gradients of the whole data, not of minibatches. The state
     arrays: `prev` is the gradient before, PyTorch's name; `step_size` is size.
@@ -42,6 +43,7 @@ class Rprop(Rule):
     lr: Number = 1e-2
     etas: tuple[Number, Number] = (0.5, 1.2)
     step_sizes: tuple[Number, Number] = (1e-6, 50.0)
+    complex_as_reals: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from optshare.errors import HyperparameterError
+from optshare.kernels.expression import maximum, minimum, sqrt, squared, where
 from optshare.rules.base import Arrays, Number, Rule, decayed
-from optshare.rules.expression import maximum, minimum, sqrt, where
 
 
 class _ScheduleFree(Rule):
@@ -158,7 +158,7 @@ class ScheduleFreeAdamW(_ScheduleFree):
     def step(self, value: Any, gradient: Any, state: Arrays, t: Any) -> tuple[Arrays, Any]:
         """The new z, moment and numbers, and the step of y."""
         beta1, beta2 = self.betas
-        v = beta2 * state["exp_avg_sq"] + (1 - beta2) * (gradient * gradient)
+        v = beta2 * state["exp_avg_sq"] + (1 - beta2) * squared(gradient)
         normalised = gradient / (sqrt(v / (1 - beta2**t)) + self.eps)
         direction = decayed(normalised, value, self.weight_decay)
         new, step = self._averaged_step(value, direction, state, t, beta1)

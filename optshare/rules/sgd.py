@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from optshare.errors import HyperparameterError
+from optshare.kernels.expression import where
 from optshare.rules.base import Arrays, Number
 from optshare.rules.decay import Decaying
-from optshare.rules.expression import where
 
 
 class SGD(Decaying):
@@ -34,6 +34,7 @@ class SGD(Decaying):
         decoupled_weight_decay: shrink the value instead, by lr * weight_decay.
         decay_without_lr: shrink it by weight_decay; needs decoupled_weight_decay.
         decay_after_step: shrink it after the step; needs decoupled_weight_decay.
+        complex_as_reals: treat a complex number as two real ones, as PyTorch does.
 
     Raises:
         HyperparameterError: a value out of range, or options that contradict.

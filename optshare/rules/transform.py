@@ -56,6 +56,10 @@ class Transform(Rule):
     needs_function: ClassVar[bool] = False
     """Whether it has `offsets`, so that the function is differentiated again."""
 
+    def is_separate(self) -> bool:
+        """It sees all gradients."""
+        return False
+
     def transform(self, given: list[Given], numbers: dict[str, float]) -> Transformed:
         """The gradients as the next transform or the rule gets them.
 

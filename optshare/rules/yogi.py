@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from optshare.kernels.expression import sign, sqrt, squared
 from optshare.rules.base import Arrays, Number
 from optshare.rules.decay import Decaying
-from optshare.rules.expression import sign, sqrt
 
 
 class Yogi(Decaying):
@@ -26,6 +26,7 @@ class Yogi(Decaying):
         decoupled_weight_decay: shrink the value instead, by lr * weight_decay.
         decay_without_lr: shrink it by weight_decay; needs decoupled_weight_decay.
         decay_after_step: shrink it after the step; needs decoupled_weight_decay.
+        complex_as_reals: treat a complex number as two real ones, as PyTorch does.
 
     Bias correction and beginnings are those of optax and TensorFlow Addons. The
     state arrays: `exp_avg` is m, `exp_avg_sq` is v.
@@ -62,7 +63,7 @@ class Yogi(Decaying):
         """The new moments, and the step."""
         beta1, beta2 = self.betas
         m = beta1 * state["exp_avg"] + (1 - beta1) * g
-        square, v = g * g, state["exp_avg_sq"]
+        square, v = squared(g), state["exp_avg_sq"]
         v = v - (1 - beta2) * (sign(v - square) * square)
         step = self.lr / (1 - beta1**t) * m / (sqrt(v / (1 - beta2**t)) + self.eps)
         return {"exp_avg": m, "exp_avg_sq": v}, step

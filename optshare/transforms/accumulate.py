@@ -6,8 +6,8 @@ from dataclasses import field
 from typing import Any
 
 from optshare.errors import HyperparameterError
+from optshare.norms import worked
 from optshare.rules.transform import Given, Transform, Transformed
-from optshare.transforms.norms import worked
 
 REDUCTIONS = ("mean", "sum")
 

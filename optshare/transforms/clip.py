@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import field
 
+from optshare.norms import global_norm
 from optshare.rules.base import Number
 from optshare.rules.transform import Given, Transform, Transformed
-from optshare.transforms.norms import global_norm
 
 
 class ClipGlobalNorm(Transform):

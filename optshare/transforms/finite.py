@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import field
 
 from optshare.errors import HyperparameterError, NonFiniteGradientError
+from optshare.norms import first_nonfinite
 from optshare.rules.transform import Given, Transform, Transformed
-from optshare.transforms.norms import first_nonfinite
 
 
 class SkipNonFinite(Transform):

@@ -6,9 +6,9 @@ import math
 from dataclasses import field
 
 from optshare.errors import HyperparameterError
+from optshare.norms import first_nonfinite
 from optshare.rules.base import Number
 from optshare.rules.transform import Given, Transform, Transformed
-from optshare.transforms.norms import first_nonfinite
 
 
 class LossScale(Transform):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import field
 from typing import Any
 
+from optshare.norms import global_norm, worked
 from optshare.rules.base import Number
 from optshare.rules.transform import Given, Transform, Transformed
-from optshare.transforms.norms import global_norm, worked
 
 
 class SAM(Transform):

@@ -239,14 +239,14 @@ def test_a_gradient_that_is_no_array_is_refused(model, opt, wrong, unchanged):
         (
             optshare.Adam,
             "learning_rate",
-            "choices: amsgrad, amsgrad_corrected, betas, bias_correction, decay_after_step",
+            "choices: amsgrad, amsgrad_corrected, betas, bias_correction, complex_as",
         ),
         (optshare.Adam, "beta", r"choices: betas \(did you mean this\?\), amsgrad"),
         (optshare.AdamW, "momentum", "choices: amsgrad, amsgrad_corrected, betas, bias_"),
         (
             optshare.SGD,
             "momentun",
-            r"choices: momentum \(did you mean this\?\), dampen_first",
+            r"choices: momentum \(did you mean this\?\), complex",
         ),
     ],
 )

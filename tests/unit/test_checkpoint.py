@@ -72,6 +72,7 @@ def test_state_is_saved_by_path_in_plain_arrays_and_numbers():
         "decoupled_weight_decay": False,
         "decay_without_lr": False,
         "decay_after_step": False,
+        "complex_as_reals": False,
     }
     assert {name: type(each) for name, each in one["arrays"].items()} == {
         "exp_avg": np.ndarray,

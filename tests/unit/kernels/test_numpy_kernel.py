@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 import optshare
 from optshare import Parameter, Rule
 from optshare.kernels import numpy as kernel
+from optshare.kernels.expression import maximum, minimum, sign, sqrt, where
 from optshare.kernels.program import program_of
 from optshare.kernels.reference import evaluate
-from optshare.rules.expression import maximum, minimum, sign, sqrt, where
 from optshare_arrays import ops
 from tests.unit.rules.cases import CASES, made
 

@@ -3,7 +3,7 @@ import operator
 import numpy as np
 import pytest
 
-from optshare.rules.expression import (
+from optshare.kernels.expression import (
     SCALAR,
     SYMBOLS,
     Expression,
@@ -108,7 +108,7 @@ def test_functions_of_numpy_on_symbols_are_refused(call, g):
 
 
 def test_the_host_knows_every_recorded_operation():
-    known = {*SYMBOLS.values(), "sqrt", "sign", "maximum", "minimum", "where"}
+    known = {*SYMBOLS.values(), "sqrt", "squared", "sign", "maximum", "minimum", "where"}
     assert set(SCALAR) == known
     assert SCALAR["divide"](1.0, 4.0) == 0.25
     assert SCALAR["where"](SCALAR["greater"](2.0, 1.0), 3.0, 4.0) == 3.0

@@ -32,6 +32,7 @@ def test_hyperparameters_are_the_fields_by_name():
         "decoupled_weight_decay": False,
         "decay_without_lr": False,
         "decay_after_step": False,
+        "complex_as_reals": False,
     }
     assert Custom(pair=(3.0, 4.0)).hyperparameters() == {
         "lr": 0.1,

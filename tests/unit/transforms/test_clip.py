@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from optshare import SGD, Adam, Optimizer, OptimizerChain, Parameter
-from optshare.errors import HyperparameterError, ParameterError
+from optshare.errors import CheckpointError, HyperparameterError, ParameterError
 from optshare.transforms import ClipGlobalNorm
 
 SHAPES = [(), (3,), (2, 4), (0,)]
@@ -87,3 +87,68 @@ def test_a_transform_after_a_rule_is_refused():
 def test_values_out_of_range_are_refused(wrong):
     with pytest.raises(HyperparameterError, match=next(iter(wrong))):
         ClipGlobalNorm(**wrong)
+
+
+def test_the_largest_norm_is_adjusted_like_any_hyperparameter():
+    p = Parameter([0.0])
+    opt = Optimizer([p], OptimizerChain(ClipGlobalNorm(1.0, eps=0.0), SGD(lr=1.0)))
+    opt.adjust(max_norm=2.0)
+    opt.update([np.array([5.0])])
+    assert p.value[0] == -2.0
+
+
+def test_a_name_that_a_rule_has_too_is_the_rules_unless_it_is_full():
+    p = Parameter([0.0])
+    opt = Optimizer([p], OptimizerChain(ClipGlobalNorm(1.0), Adam()))
+    opt.adjust(eps=0.5)
+    assert (opt.transforms[0].eps, opt.state_for(p).eps) == (1e-6, 0.5)
+    opt.adjust(**{"ClipGlobalNorm.eps": 0.25})
+    assert (opt.transforms[0].eps, opt.state_for(p).eps) == (0.25, 0.5)
+
+
+def test_a_wrong_value_changes_neither_transform_nor_rule():
+    p = Parameter([0.0])
+    opt = Optimizer([p], OptimizerChain(ClipGlobalNorm(1.0), Adam(lr=0.1)))
+    for wrong in ({"max_norm": -1.0, "lr": 0.5}, {"max_norm": 2.0, "lr": -0.5}, {"max": 2.0}):
+        with pytest.raises(HyperparameterError):
+            opt.adjust(**wrong)
+        assert (opt.transforms[0].max_norm, opt.state_for(p).lr) == (1.0, 0.1)
+
+
+def test_an_adjusted_transform_is_saved_and_a_schedule_stays():
+    def shrinking(step):
+        return 1.0 / (1 + step)
+
+    rule = OptimizerChain(ClipGlobalNorm(1.0, eps=0.0), SGD(lr=1.0))
+    opt = Optimizer([Parameter([0.0])], rule)
+    opt.adjust(max_norm=3.0)
+    q = Parameter([0.0])
+    other = Optimizer([q], rule)
+    other.load_state_dict(opt.state_dict())
+    assert other.transforms[0].max_norm == 3.0
+    other.adjust(max_norm=shrinking)
+    other.load_state_dict(opt.state_dict())
+    assert other.transforms[0].max_norm is shrinking
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda data: data.update(transforms=[]),
+        lambda data: data["transforms"][0].pop("hyperparameters"),
+        lambda data: data["transforms"][0]["arrays"].update(nowhere=np.ones(1)),
+        lambda data: data["transforms"][0]["hyperparameters"].update(max_norm=-1.0),
+        lambda data: data["transforms"][0]["numbers"].update(more=1.0),
+    ],
+)
+def test_a_spoilt_state_of_a_transform_is_a_checkpoint_error(spoil):
+    opt = Optimizer([Parameter([0.0])], OptimizerChain(ClipGlobalNorm(1.0), SGD()))
+    data = opt.state_dict()
+    spoil(data)
+    with pytest.raises(CheckpointError):
+        opt.load_state_dict(data)
+
+
+def test_the_optimizer_shows_its_transforms():
+    opt = Optimizer([Parameter([0.0])], OptimizerChain(ClipGlobalNorm(2.0), SGD(lr=0.1)))
+    assert repr(opt) == ("Optimizer(1 parameters, ClipGlobalNorm(max_norm=2.0), SGD(lr=0.1))")

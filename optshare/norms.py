@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from optshare.dtypes import is_complex, working_dtype
+from optshare.kernels.expression import squared
 from optshare.kernels.numpy import BLOCK_BYTES, blocks
 from optshare.kernels.reference import cast
 from optshare.rules.transform import Given
-from optshare.state import working_dtype
 
 
 def worked(each: Given) -> Any:
@@ -47,8 +48,8 @@ def _sum_of_squares(given: list[Given]) -> Any:
 def _squares(each: Given) -> Any:
     gradient = worked(each)
     if each.ops is np:
-        return sum(np.dot(flat, flat) for flat in _flat_pieces(gradient))
-    return each.ops.sum(gradient * gradient)
+        return sum(_square(flat) for flat in _flat_pieces(gradient))
+    return each.ops.sum(squared(gradient))
 
 
 def first_nonfinite(given: list[Given]) -> Given | None:
@@ -71,7 +72,8 @@ def _suspects(given: list[Given]) -> list[Given]:
         return [each for each in given if not math.isfinite(_may_overflow(each.gradient))]
     zero: Any = 0.0
     for each in given:
-        zero = zero + each.ops.sum(each.gradient * 0)
+        found = each.gradient
+        zero = zero + each.ops.sum((abs(found) if is_complex(found.dtype) else found) * 0)
     return [] if float(zero) == 0.0 else given
 
 
@@ -79,13 +81,19 @@ def _may_overflow(gradient: Any) -> float:
     """A number that is finite only if all elements are."""
     if gradient.dtype == np.float16:
         return math.nan
-    return float(sum(np.dot(flat, flat) for flat in _flat_pieces(gradient)))
+    return float(sum(_square(flat) for flat in _flat_pieces(gradient)))
 
 
 def _is_finite(each: Given) -> bool:
     if each.ops is np:
         return all(np.isfinite(flat).all() for flat in _flat_pieces(each.gradient))
     return bool(each.ops.all(each.ops.isfinite(each.gradient)))
+
+
+def _square(flat: Any) -> float:
+    """The sum of the squares of sizes."""
+    library: Any = np  # whose types leave the parts of a number open
+    return library.vdot(flat, flat).real
 
 
 def _flat_pieces(array: Any) -> Iterator[Any]:

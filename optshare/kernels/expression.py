@@ -103,6 +103,19 @@ def _function(name: str, on_number: Function) -> Function:
     return call
 
 
+def squared(x: Any) -> Any:
+    """`|x|**2`, which is real for complex numbers too.
+
+    >>> squared(-3.0), squared(np.array([3 + 4j]))
+    (9.0, array([25.]))
+    """
+    if isinstance(x, Expression):
+        return applied("squared", x)
+    if "complex" in str(getattr(x, "dtype", "")):
+        return x.real * x.real + x.imag * x.imag
+    return x * x
+
+
 def _sign(x: float) -> float:
     return math.copysign(1.0, x) if x else 0.0
 
@@ -114,6 +127,7 @@ def _where(condition: bool, x: float, y: float) -> float:
 SCALAR: dict[str, Function] = {
     **{name: function for function, name in SYMBOLS.items()},
     "sqrt": math.sqrt,
+    "squared": squared,
     "sign": _sign,
     "maximum": builtins.max,
     "minimum": builtins.min,

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from optshare.kernels.expression import Expression
 from optshare.kernels.infix import infix, mentions
 from optshare.kernels.program import Graph, graph_of
 from optshare.rules.base import Rule
-from optshare.rules.expression import Expression
 
 Terms = dict[str, str]
 """The formula of each term, by what it is."""
