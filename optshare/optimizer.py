@@ -24,7 +24,7 @@ from optshare.jobs import jobs_of
 from optshare.membership import Membership, refuse_inside_differentiation
 from optshare.pipeline import Pipeline
 from optshare.rules.base import Rule
-from optshare.rules.chain import OptimizerChain, divided
+from optshare.rules.chain import divided
 from optshare.rules.transform import Transform
 from optshare.updating import Plan, apply, moved, planned
 from optshare.writing import holding, restore
@@ -84,7 +84,7 @@ class Optimizer(Membership):
         self._steps = 0
         self._training: averaging.Kept | None = None
         """The training values, while the parameters hold their evaluation values."""
-        first, own = divided(OptimizerChain(*transforms, rule) if transforms else rule)
+        first, own = divided(rule, transforms)
         super().__init__(model, own, groups, Pipeline(first))
 
     def _hold(self, binding: Binding, groups: list[Group], new: Binding | None = None) -> None:
