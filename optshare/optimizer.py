@@ -24,7 +24,7 @@ from optshare.jobs import jobs_of
 from optshare.membership import Membership, refuse_inside_differentiation
 from optshare.pipeline import Pipeline
 from optshare.rules.base import Rule
-from optshare.rules.chain import OptimizerChain, divided
+from optshare.rules.chain import divided
 from optshare.rules.transform import Transform
 from optshare.updating import Plan, apply, moved, planned
 from optshare.writing import holding, restore
@@ -84,7 +84,7 @@ class Optimizer(Membership):
         self._steps = 0
         self._training: averaging.Kept | None = None
         """The training values, while the parameters hold their evaluation values."""
-        first, own = divided(OptimizerChain(*transforms, rule) if transforms else rule)
+        first, own = divided(rule, transforms)
         super().__init__(model, own, groups, Pipeline(first))
 
     def _hold(self, binding: Binding, groups: list[Group], new: Binding | None = None) -> None:
@@ -137,7 +137,7 @@ class Optimizer(Membership):
                 f"step takes a function and its arguments; got {type(fn).__name__} first"
             )
         with overlay.aside():
-            loss, pairs = self._scaled(fn, args)
+            loss, pairs = self._differentiated(fn, args)
             if not self._is_good(loss):
                 return loss
             plan = self._planned(self._taken_again(pairs, fn, args))
@@ -154,14 +154,6 @@ class Optimizer(Membership):
         apply(plan, masters=self._masters)
         self._steps, self._pipeline.kept = plan.steps, plan.kept
 
-    def _scaled(self, fn: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, Pairs]:
-        """The loss, and the pairs (parameter, gradient), scaled if the loss was."""
-        scale = self.loss_scale
-        if scale == 1.0:
-            return self._differentiated(fn, args)
-        loss, pairs = self._differentiated(partial(_times_last, fn), (*args, scale))
-        return loss / scale, pairs
-
     def _taken_again(self, pairs: Pairs, fn: Callable[..., Any], args: tuple[Any, ...]) -> Pairs:
         """The pairs, with gradients where the transforms want them."""
         for transform in self._pipeline.at(self._steps):
@@ -169,20 +161,23 @@ class Optimizer(Membership):
             offsets = transform.offsets(given)
             if offsets is not None:
                 with holding([moved(*each) for each in zip(given, offsets, strict=True)]):
-                    _, pairs = self._scaled(fn, args)
+                    _, pairs = self._differentiated(fn, args)
         return pairs
 
     def _differentiated(
         self, fn: Callable[..., Any], args: tuple[Any, ...]
     ) -> tuple[Any, list[tuple[Any, Any]]]:
-        """The loss, and the pairs (parameter, gradient)."""
-        tree = self._binding.tree
+        """The loss, and the pairs (parameter, gradient), scaled by `loss_scale`."""
+        tree, scale = self._binding.tree, self.loss_scale
+        if scale != 1.0:
+            fn, args = partial(_times_last, fn), (*args, scale)
         if tree.slots:
             fn = partial(tree.called, tree.form, fn)
             args = tree.constants(), *args
         keys = built([key for key in self._binding.keys if not key.frozen], fn, *args)
         loss, gradients = self._gradient(backend_for(keys, args))(fn, keys, *args)
-        return loss, list(zip(keys, gradients, strict=True))
+        pairs = list(zip(keys, gradients, strict=True))
+        return loss if scale == 1.0 else loss / scale, pairs
 
     def _gradient(self, backend: Backend) -> Callable[..., Any]:
         """The backend's `gradient`, or one that remembers what it has compiled."""

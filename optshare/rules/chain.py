@@ -12,7 +12,7 @@ from optshare.kernels.stages import part
 from optshare.orientation import Site
 from optshare.rules.array import ArrayRule
 from optshare.rules.base import Arrays, Rule, by_last_part
-from optshare.rules.transform import Transform
+from optshare.rules.transform import Transform, require_transforms
 
 
 class OptimizerChain(Rule):
@@ -218,20 +218,21 @@ def _require_order(pieces: list[Rule]) -> None:
             )
 
 
-def divided(rule: Rule) -> tuple[tuple[Transform, ...], Rule]:
-    """The transforms that a chain begins with, and the rule or chain that is left.
+def divided(rule: Rule, transforms: Any = ()) -> tuple[tuple[Transform, ...], Rule]:
+    """The transforms that a chain begins with, after others, and the rule or chain that is left.
+
+    Raises:
+        TypeError: the others are no list of transforms.
 
     >>> import optshare
     >>> from optshare.transforms import ClipGlobalNorm
     >>> divided(OptimizerChain(ClipGlobalNorm(), optshare.SGD()))[1]
     SGD(lr=0.001)
     """
-    if isinstance(rule, Transform):
-        return (rule,), OptimizerChain()
-    if not isinstance(rule, OptimizerChain):
-        return (), rule
-    first = tuple(each for each in rule.pieces if isinstance(each, Transform))
-    left = rule.pieces[len(first) :]
+    others = require_transforms(transforms)
+    pieces = rule.pieces if isinstance(rule, OptimizerChain) else (rule,)
+    first = tuple(each for each in pieces if isinstance(each, Transform))
+    left = pieces[len(first) :]
     if not first:
-        return (), rule
-    return first, left[0] if len(left) == 1 else OptimizerChain(*left)
+        return others, rule
+    return others + first, left[0] if len(left) == 1 else OptimizerChain(*left)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, NamedTuple
 
+from optshare.narrowing import is_sequence
 from optshare.rules.base import Rule
 
 
@@ -76,3 +77,19 @@ class Transform(Rule):
     def offsets(self, given: list[Given]) -> list[Any] | None:
         """How far from its value each parameter's gradient is to be taken again, or `None`."""
         return None
+
+
+def require_transforms(given: Any) -> tuple[Transform, ...]:
+    """What a user gives as a list of transforms.
+
+    Raises:
+        TypeError: it is no list, or has a rule in it that acts on one parameter at a time.
+    """
+    listed = tuple(given) if is_sequence(given) else (given,)
+    for each in listed:
+        if not (is_sequence(given) and isinstance(each, Transform)):
+            raise TypeError(
+                f"transforms must be a list of such as ClipGlobalNorm(1.0), not {given!r}; what "
+                f"acts on one parameter at a time stands in an OptimizerChain"
+            )
+    return listed

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import field
-from typing import Any
+from typing import Any, ClassVar
 
 from optshare.norms import global_norm, worked
 from optshare.rules.base import Number
@@ -40,6 +41,7 @@ class SAM(Transform):
     """
 
     needs_function = True
+    _LIMITS: ClassVar = {**Transform._LIMITS, "rho": (0.0, math.inf)}
 
     rho: Number = field(default=0.05, kw_only=False)
     adaptive: bool = False

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 
-from optshare import SGD, Adam, Optimizer, OptimizerChain, Parameter
+from optshare import SGD, Adam, ClipNorm, Optimizer, OptimizerChain, Parameter
 from optshare.errors import CheckpointError, HyperparameterError, ParameterError
 from optshare.transforms import ClipGlobalNorm
 
@@ -152,3 +152,9 @@ def test_a_spoilt_state_of_a_transform_is_a_checkpoint_error(spoil):
 def test_the_optimizer_shows_its_transforms():
     opt = Optimizer([Parameter([0.0])], OptimizerChain(ClipGlobalNorm(2.0), SGD(lr=0.1)))
     assert repr(opt) == ("Optimizer(1 parameters, ClipGlobalNorm(max_norm=2.0), SGD(lr=0.1))")
+
+
+@pytest.mark.parametrize("wrong", [ClipGlobalNorm(), [ClipNorm(1.0)], [ClipGlobalNorm], 3])
+def test_what_is_no_list_of_transforms_is_refused(wrong):
+    with pytest.raises(TypeError, match=r"transforms must be a list of such as ClipGlobalNorm"):
+        Optimizer([Parameter([0.0])], SGD(), transforms=wrong)

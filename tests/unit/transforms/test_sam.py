@@ -103,3 +103,7 @@ def test_gradients_without_the_function_are_refused():
 def test_a_negative_distance_is_refused():
     with pytest.raises(HyperparameterError, match="rho"):
         SAM(rho=-1.0)
+
+
+def test_the_distance_may_be_more_than_one_as_adaptive_ones_are():
+    assert SAM(2.0, adaptive=True).rho == 2.0
