@@ -14,7 +14,8 @@ from optshare.narrowing import is_dict
 from optshare.orientation import Site
 from optshare.pipeline import Pipeline
 from optshare.registry import host_copy
-from optshare.rules.base import Rule, scheduled_or
+from optshare.rules.base import Rule
+from optshare.rules.values import scheduled_or
 from optshare.state import IdentityStore, ParameterState
 from optshare.tree import Named
 from optshare.writing import beside

@@ -18,8 +18,9 @@ from optshare.errors import (
 )
 from optshare.norms import first_nonfinite
 from optshare.registry import host_copy
-from optshare.rules.base import Rule, by_last_part, scheduled_or
+from optshare.rules.base import Rule
 from optshare.rules.transform import Given, Transform, Transformed
+from optshare.rules.values import by_last_part, scheduled_or
 from optshare.state import IdentityStore
 from optshare.writing import beside
 

@@ -13,7 +13,8 @@ from optshare.kernels.beginning import begun
 from optshare.kernels.reference import settled
 from optshare.narrowing import is_numpy
 from optshare.registry import host_copy
-from optshare.rules.base import Rule, by_last_part
+from optshare.rules.base import Rule
+from optshare.rules.values import by_last_part
 
 
 class ParameterState:

@@ -10,7 +10,8 @@ import numpy as np
 from optshare.errors import HyperparameterError
 from optshare.orientation import Site
 from optshare.rules.array import ArrayRule, at_least, counted, rms
-from optshare.rules.base import Arrays, Number, Rule, is_scheduled, shrunk
+from optshare.rules.base import Arrays, Number, Rule, shrunk
+from optshare.rules.values import is_scheduled
 
 
 class Adafactor(ArrayRule):

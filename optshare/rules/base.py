@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field, fields, replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
-
-import numpy as np
 
 from optshare.dtypes import is_complex
 from optshare.errors import HyperparameterError, choices
@@ -18,6 +16,16 @@ from optshare.orientation import Site
 from optshare.parameter import is_array
 from optshare.pure.form import PureForm
 from optshare.rules.dialects import in_dialect
+from optshare.rules.values import (
+    as_number,
+    has_array,
+    is_given,
+    is_one,
+    is_real,
+    is_scheduled,
+    is_set,
+    parts,
+)
 
 Arrays = dict[str, Any]
 Number = Any
@@ -174,12 +182,12 @@ class Rule(PureForm):
     def _require_kind(self, name: str, value: Any, default: Any) -> None:
         if is_sequence(default):
             fits = is_sequence(value) and len(value) == len(default)
-            fits = fits and all(map(_is_given, value, default))
+            fits = fits and all(map(is_given, value, default))
             wanted = f"{len(default)} numbers"
         elif isinstance(default, bool | str):
             fits, wanted = isinstance(value, type(default)), f"a {type(default).__name__}"
         else:
-            fits, wanted = _is_set(value), "a number"
+            fits, wanted = is_set(value), "a number"
         if not fits:
             raise HyperparameterError(
                 f"{type(self).__name__}: {name} must be {wanted}, not {value!r}"
@@ -187,8 +195,8 @@ class Rule(PureForm):
 
     def _require_range(self, name: str, value: Any) -> None:
         low, high = self._LIMITS.get(name, (-math.inf, math.inf))
-        for each in _parts(value):
-            if _is_real(each) and not low <= each < high:
+        for each in parts(value):
+            if is_real(each) and not low <= each < high:
                 raise HyperparameterError(
                     f"{type(self).__name__}: {name} must be in [{low:g}, {high:g}), not {value!r}"
                 )
@@ -229,8 +237,8 @@ class Rule(PureForm):
         if not callable(value):
             return value
         given: Any = self._traced_at(step, name, value) if is_array(step) else value(step)
-        number = _as_number(given)
-        if number is None and _is_one(given):
+        number = as_number(given)
+        if number is None and is_one(given):
             return given  # which is traced
         low, high = self._LIMITS.get(name, (-math.inf, math.inf))
         if number is None or not low <= number < high:
@@ -257,12 +265,13 @@ class Rule(PureForm):
         Raises:
             HyperparameterError: a name that the rule does not have, or a value out of range.
 
+        >>> import numpy as np
         >>> from optshare.rules import SGD
         >>> SGD(lr=0.1).given(lr=np.asarray(0.5)).lr
         array(0.5)
         """
         require_known(type(self), changes)
-        arrays = {name: each for name, each in changes.items() if _has_array(each)}
+        arrays = {name: each for name, each in changes.items() if has_array(each)}
         for name, each in arrays.items():
             self._require_given(name, each)
         numbers = {name: each for name, each in changes.items() if name not in arrays}
@@ -275,7 +284,7 @@ class Rule(PureForm):
         own = getattr(self, name)
         fits = len(value) == len(own) if is_sequence(value) and is_sequence(own) else True
         fits = fits and is_sequence(value) == is_sequence(own) and not isinstance(own, bool | str)
-        if not fits or not all(_is_set(each) or _is_one(each) for each in _parts(value)):
+        if not fits or not all(is_set(each) or is_one(each) for each in parts(value)):
             raise HyperparameterError(
                 f"{type(self).__name__}: {name} must be like {own!r}, of numbers or arrays of no "
                 f"dimensions, not {value!r}"
@@ -302,82 +311,14 @@ def _with_dialect(init: Callable[..., None]) -> Callable[..., None]:
     return begin
 
 
-def _is_real(value: Any) -> bool:
-    return isinstance(value, int | float | np.floating | np.integer) and not isinstance(value, bool)
-
-
-def _is_set(value: Any) -> bool:
-    """Whether a hyperparameter may be this: a number or a schedule."""
-    return _is_real(value) or (callable(value) and not isinstance(value, type))
-
-
-def _is_one(value: Any) -> bool:
-    """Whether something is an array of one real number, of no dimensions."""
-    if not is_array(value) or tuple(value.shape) != ():
-        return False
-    return any(each in str(value.dtype) for each in ("float", "int"))
-
-
-def _has_array(value: Any) -> bool:
-    return any(is_array(each) and not _is_real(each) for each in _parts(value))
-
-
-def _parts(value: Any) -> Any:
-    return value if is_sequence(value) else (value,)
-
-
-def _is_given(value: Any, default: Any) -> bool:
-    """Whether one of several numbers may be this; `None` where it is by default."""
-    return _is_set(value) or (value is None and default is None)
-
-
-def _as_number(value: Any) -> float | None:
-    """What a schedule gave as a float; an array of no dimensions is one."""
-    if isinstance(value, bool | str) or getattr(value, "shape", ()) != ():
-        return None
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return None
-
-
-def is_scheduled(value: Any) -> bool:
-    """Whether a hyperparameter is a schedule, or has one among its numbers.
-
-    >>> is_scheduled(0.1), is_scheduled((0.9, lambda step: 0.99))
-    (False, True)
-    """
-    return any(map(callable, value)) if is_sequence(value) else callable(value)
-
-
 def require_whole(rule: Rule, *names: str) -> None:
     """Raise `HyperparameterError` for a field that is no integer; a schedule is none."""
     for name in names:
         value = getattr(rule, name)
-        if not (_is_real(value) and float(value).is_integer()):
+        if not (is_real(value) and float(value).is_integer()):
             raise HyperparameterError(
                 f"{type(rule).__name__}: {name} must be an integer, not {value!r}"
             )
-
-
-def scheduled_or(saved: Any, own: Any) -> Any:
-    """A saved hyperparameter; in place of a rule's own schedules, those.
-
-    >>> scheduled_or((0.9, 0.99), (0.5, abs))
-    (0.9, <built-in function abs>)
-    """
-    if is_sequence(saved) and is_sequence(own):
-        return tuple(scheduled_or(*each) for each in zip(saved, own, strict=True))
-    return own if callable(own) else saved
-
-
-def by_last_part(names: Iterable[str], name: str) -> list[str]:
-    """The names that are a name, or end with it after a dot.
-
-    >>> by_last_part(["0.lr", "1.lr", "1.eps"], "eps"), by_last_part(["0.lr", "1.lr"], "0.lr")
-    (['1.eps'], ['0.lr'])
-    """
-    return [each for each in names if each == name or each.endswith(f".{name}")]
 
 
 def require_known(rule: type[Rule], given: dict[str, Any]) -> None:

@@ -11,8 +11,9 @@ from optshare.kernels.mathematics import Piece
 from optshare.kernels.stages import part
 from optshare.orientation import Site
 from optshare.rules.array import ArrayRule
-from optshare.rules.base import Arrays, Rule, by_last_part
+from optshare.rules.base import Arrays, Rule
 from optshare.rules.transform import Transform, require_transforms
+from optshare.rules.values import by_last_part
 
 
 class OptimizerChain(Rule):

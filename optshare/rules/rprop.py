@@ -6,7 +6,8 @@ from typing import Any
 
 from optshare.errors import HyperparameterError
 from optshare.kernels.expression import maximum, minimum, sign, where
-from optshare.rules.base import Arrays, Number, Rule, is_scheduled
+from optshare.rules.base import Arrays, Number, Rule
+from optshare.rules.values import is_scheduled
 
 
 class Rprop(Rule):
