@@ -1,6 +1,7 @@
 """One optimizer and one set of layers for every automatic-differentiation engine.
 
 >>> import numpy as np
+>>> from optshare import Adam, Chain, Dense, mse, tanh
 >>> model = Chain(Dense(2, 8, tanh), Dense(8, 1))
 >>> opt = Adam(model, lr=0.01)
 >>> x = np.ones((4, 2), np.float32)

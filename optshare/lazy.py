@@ -13,7 +13,7 @@ def lazy_exports(package: str, **modules: tuple[str, ...]) -> Callable[[str], An
 
     Args:
         package: the name of the package.
-        modules: for each submodule, the names that it defines; none are the submodule itself.
+        modules: for each submodule, the names that it defines; its own name is the submodule.
 
     So a plugin module inside the package loads nothing of the engine.
 
@@ -24,7 +24,7 @@ def lazy_exports(package: str, **modules: tuple[str, ...]) -> Callable[[str], An
     places = {name: module for module, names in modules.items() for name in names}
 
     def find(name: str) -> Any:
-        if modules.get(name) == ():
+        if name in modules:
             return import_module(f"{package}.{name}")
         if name not in places:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")

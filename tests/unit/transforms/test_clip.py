@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import jax
 import numpy as np
 import pytest
@@ -158,3 +161,9 @@ def test_the_optimizer_shows_its_transforms():
 def test_what_is_no_list_of_transforms_is_refused(wrong):
     with pytest.raises(TypeError, match=r"transforms must be a list of such as ClipGlobalNorm"):
         Optimizer([Parameter([0.0])], SGD(), transforms=wrong)
+
+
+def test_the_module_of_transforms_is_there_without_an_import_of_its_own():
+    code = "import optshare; print(optshare.transforms.ClipGlobalNorm(2.0))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert found.stdout == "ClipGlobalNorm(max_norm=2.0)\n"
