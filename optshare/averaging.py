@@ -11,9 +11,10 @@ from optshare.dtypes import working_dtype
 from optshare.errors import HyperparameterError
 from optshare.kernels.expression import Expression
 from optshare.kernels.reference import cast
+from optshare.masters import followed
 from optshare.rules.array import Site
 from optshare.state import IdentityStore, ParameterState
-from optshare.writing import kept, memory, write
+from optshare.writing import memory, put
 
 Kept = list[tuple[Any, Any]]
 """Parameters with their training values."""
@@ -40,10 +41,7 @@ def swapped_in(binding: Binding, store: IdentityStore) -> Kept:
             for key in averaging
             if store[key].t
         ]
-    old = [(key, kept(key)) for key, _ in new]
-    for key, value in new:
-        write(key, value)
-    return old
+    return put(new)
 
 
 def _averages(state: ParameterState) -> bool:
@@ -60,6 +58,9 @@ def _evaluation(key: Any, state: ParameterState, site: Site) -> Any:
     working = working_dtype(value, ops)
     state.fit(value, ops, working, state.numbers, site)
     given = {**state.arrays, **state.scalars}
-    found = state.numbers.evaluation(cast(ops, value, working), given, state.t)
+    exact = (
+        cast(ops, value, working) if state.master is None else followed(state, value, ops, working)
+    )
+    found = state.numbers.evaluation(exact, given, state.t)
     found = cast(ops, found, value.dtype)
     return np.asarray(found) if ops is np else found

@@ -16,7 +16,7 @@ from optshare.narrowing import is_host
 from optshare.orientation import Site
 from optshare.parameter import is_array
 from optshare.rules.transform import Given
-from optshare.slots import HeldSlot
+from optshare.writing import is_in_place
 
 
 class Job(NamedTuple):
@@ -37,13 +37,16 @@ class Job(NamedTuple):
     scale: float = 1.0
     """What the gradient is multiplied by."""
 
+    def arrays(self) -> tuple[Any, Any, Any]:
+        """The array functions of the parameter's memory, its value and its gradient, untracked."""
+        if self.view is not None:
+            return np, self.view, self.gradient
+        ops: Any = self.backend.ops
+        return ops, ops.stop_gradient(self.key.stored), ops.stop_gradient(self.gradient)
+
     def given(self) -> Given:
         """What transforms are given."""
-        if self.view is not None:
-            return Given(self.key, self.site.path, np, self.view, self.gradient)
-        ops: Any = self.backend.ops
-        value, gradient = map(ops.stop_gradient, (self.key.stored, self.gradient))
-        return Given(self.key, self.site.path, ops, value, gradient)
+        return Given(self.key, self.site.path, *self.arrays())
 
 
 def jobs_of(binding: Binding, pairs: Pairs) -> list[Job]:
@@ -58,8 +61,7 @@ def jobs_of(binding: Binding, pairs: Pairs) -> list[Job]:
 def job_of(binding: Binding, key: Any, gradient: Any) -> Job:
     """What to update, checked."""
     backend, path = registry.owner(key.stored), binding.path(key)
-    declared = registry.capabilities(backend.name).inplace
-    seam, in_place = seam_of(backend), declared and not isinstance(key, HeldSlot)
+    seam, in_place = seam_of(backend), is_in_place(key, backend)
     view, memory = seam.host_view(key.stored), seam.memory(gradient)
     require_floating(path, key.stored.dtype)
     if view is None:

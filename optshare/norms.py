@@ -93,7 +93,7 @@ def _is_finite(each: Given) -> bool:
 def _square(flat: Any) -> float:
     """The sum of the squares of sizes."""
     library: Any = np  # whose types leave the parts of a number open
-    return library.vdot(flat, flat).real
+    return float(library.vdot(flat, flat).real)
 
 
 def _flat_pieces(array: Any) -> Iterator[Any]:

@@ -27,7 +27,7 @@ from optshare.rules.base import Rule
 from optshare.rules.chain import divided
 from optshare.rules.transform import Transform
 from optshare.updating import Plan, apply, moved, planned
-from optshare.writing import holding, restore
+from optshare.writing import give_back, holding
 
 NonFinite = Literal["raise", "skip", "propagate"]
 
@@ -157,10 +157,10 @@ class Optimizer(Membership):
     def _taken_again(self, pairs: Pairs, fn: Callable[..., Any], args: tuple[Any, ...]) -> Pairs:
         """The pairs, with gradients where the transforms want them."""
         for transform in self._pipeline.at(self._steps):
-            given = [job.given() for job in jobs_of(self._binding, pairs)]
-            offsets = transform.offsets(given)
-            if offsets is not None:
-                with holding([moved(*each) for each in zip(given, offsets, strict=True)]):
+            if transform.needs_function:
+                given = [job.given() for job in jobs_of(self._binding, pairs)]
+                moves = zip(given, transform.offsets(given), strict=True)
+                with holding([moved(*each) for each in moves]):
                     _, pairs = self._differentiated(fn, args)
         return pairs
 
@@ -222,7 +222,7 @@ class Optimizer(Membership):
         whole = len(gradients) == 1
         self._pipeline.require_no_function()
         if not whole:
-            self._pipeline.require_none(len(pairs) == len(self._binding.keys))
+            self._pipeline.require_all(len(pairs) == len(self._binding.keys))
         self._apply(self._planned(pairs, whole=whole))
 
     def _recorded(self) -> list[tuple[Any, Any]]:
@@ -358,8 +358,7 @@ class Optimizer(Membership):
         if self._training is None:
             raise ParameterError("the parameters hold their training values; call swap_in() first")
         refuse_inside_differentiation()
-        for key, value in self._training:
-            restore(key, value)
+        give_back(self._training)
         self._training = None
 
     @contextmanager

@@ -40,8 +40,8 @@ class Passed(NamedTuple):
     """What has come through all transforms; nothing is changed yet."""
 
     given: list[Given]
+    """Empty if nothing is to be updated this time."""
     kept: list[Kept]
-    goes_on: bool
 
 
 class Pipeline:
@@ -70,26 +70,25 @@ class Pipeline:
         Raises:
             HyperparameterError: two transforms have a name, or a value is out of range.
         """
-        own = {f"{each.kind}.{name}" for each in self.transforms for name in each.hyperparameters()}
+        own = [
+            f"{at}.{each.kind}.{name}"
+            for at, each in enumerate(self.transforms)
+            for name in each.hyperparameters()
+        ]
         of_rules = [name for each in rules for name in each.hyperparameters()]
         left: dict[str, Any] = {}
         found: list[dict[str, Any]] = [{} for _ in self.transforms]
         for name, value in changes.items():
             full = [] if by_last_part(of_rules, name) else by_last_part(own, name)
             if len(full) > 1:
-                raise HyperparameterError(f"{name!r} is one of {', '.join(sorted(full))}; name it")
+                raise HyperparameterError(f"{name!r} is one of {', '.join(full)}; name it")
             if full:
-                self._put(found, full[0], value)
+                at, _, alone = full[0].split(".")
+                found[int(at)][alone] = value
             else:
                 left[name] = value
         pairs = zip(self.transforms, found, strict=True)
         return left, Pipeline((each.adjusted(**its) for each, its in pairs), self.kept)
-
-    def _put(self, found: list[dict[str, Any]], full: str, value: Any) -> None:
-        kind, _, name = full.partition(".")
-        for its, each in zip(found, self.transforms, strict=True):
-            if each.kind == kind:
-                its[name] = value
 
     def hold(self, binding: Binding) -> None:
         """Forget what is kept for parameters that are not held."""
@@ -118,7 +117,7 @@ class Pipeline:
                     f"call opt.step(fn, *args)"
                 )
 
-    def require_none(self, is_whole: bool) -> None:
+    def require_all(self, is_whole: bool) -> None:
         """Raise `ParameterError` for a part of the gradients, where a transform needs all."""
         if self.transforms and not is_whole:
             raise ParameterError(
@@ -152,9 +151,9 @@ class Pipeline:
             found = transform.transform(every, dict(kept.numbers))
             new.append(_kept(found))
             if not found.goes_on:
-                return Passed([], new + self.kept[len(new) :], goes_on=False)
+                return Passed([], new + self.kept[len(new) :])
             given = [each._replace(kept=None) for each in found.given if each.gradient is not None]
-        return Passed(given, new, goes_on=True)
+        return Passed(given, new)
 
     def saved(self, binding: Binding, step: int) -> list[dict[str, Any]]:
         """What is kept, by path, in plain arrays and numbers."""
@@ -188,7 +187,7 @@ class Pipeline:
                 f"the gradient of {bad.path!r} is not finite at step {step + 1}; nothing was "
                 f"updated (nonfinite='skip' leaves such steps out, 'propagate' lets them through)"
             )
-        return Passed([], self.kept, goes_on=False)
+        return Passed([], self.kept)
 
 
 def _of_held(binding: Binding, kept: Kept) -> Kept:
@@ -198,9 +197,7 @@ def _of_held(binding: Binding, kept: Kept) -> Kept:
 
 def begun(transform: Rule) -> Kept:
     """What a transform keeps at first."""
-    initial = transform.initial_values()
-    numbers = {name: float(initial.get(name, 0.0)) for name in transform.scalar_names()}
-    return Kept(numbers, IdentityStore())
+    return Kept(transform.at(0).initial_numbers(), IdentityStore())
 
 
 def _with_numbers(transform: Transform, saved: dict[str, Any]) -> Transform:

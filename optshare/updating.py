@@ -144,8 +144,7 @@ def _apart(job: Job, written: set[int]) -> Job:
 def _update(
     job: Job, state: ParameterState, rules: Numbers, prepared: Prepared, masters: bool
 ) -> None:
-    ops: Any = np if job.view is not None else job.backend.ops
-    value, gradient = job.given()[3:5]
+    ops, value, gradient = job.arrays()
     working = working_dtype(value, ops)
     if job.scale != 1.0:
         gradient = cast(ops, gradient, working) * job.scale

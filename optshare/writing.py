@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from optshare import registry
-from optshare.backend import placed, seam_of
+from optshare.backend import Backend, placed, seam_of
 from optshare.kernels.memory import aligned_copy
 from optshare.slots import HeldSlot
 
@@ -33,9 +33,8 @@ def beside(key: Any, array: Any) -> Any:
     return placed(backend.ops, array, key.stored)
 
 
-def is_in_place(key: Any) -> bool:
-    """Whether updates write into a parameter's array."""
-    backend = registry.owner(key.stored)
+def is_in_place(key: Any, backend: Backend) -> bool:
+    """Whether updates write into a parameter's array, which a backend owns."""
     return registry.capabilities(backend.name).inplace and not isinstance(key, HeldSlot)
 
 
@@ -45,7 +44,7 @@ def write(key: Any, value: Any) -> None:
     seam, view = seam_of(backend), seam_of(backend).host_view(key.stored)
     if view is None:
         backend.update(key, value)
-    elif is_in_place(key):
+    elif is_in_place(key, backend):
         np.copyto(view, value)
         seam.written(key.stored)
         key.replaced()
@@ -65,24 +64,36 @@ def holding(pairs: list[tuple[Any, Any]]) -> Generator[None]:
     >>> w
     Parameter(array([1.]))
     """
-    old = [(key, kept(key)) for key, _ in pairs]
+    old = put(pairs)
+    try:
+        yield
+    finally:
+        give_back(old)
+
+
+def put(pairs: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    """Give parameters other values, all or none; what they had is returned, for `give_back`."""
+    old = [(key, _kept(key)) for key, _ in pairs]
     try:
         for key, value in pairs:
             write(key, value)
-        yield
-    finally:
-        for key, value in old:
-            restore(key, value)
+    except BaseException:
+        give_back(old)
+        raise
+    return old
 
 
-def kept(key: Any) -> Any:
-    """A parameter's array to give back by `restore`: a copy where updates write into it."""
-    return deepcopy(memory(key)[1]) if is_in_place(key) else key.stored
+def give_back(old: list[tuple[Any, Any]]) -> None:
+    """Give parameters back what they had before `put`, bit for bit."""
+    for key, value in old:
+        backend = registry.owner(key.stored)
+        if is_in_place(key, backend):
+            write(key, value)
+        else:
+            backend.update(key, value)
 
 
-def restore(key: Any, value: Any) -> None:
-    """Give a parameter back what `kept` gave."""
-    if is_in_place(key):
-        write(key, value)
-    else:
-        registry.owner(key.stored).update(key, value)
+def _kept(key: Any) -> Any:
+    """A parameter's array: a copy where updates write into it."""
+    in_place = is_in_place(key, registry.owner(key.stored))
+    return deepcopy(memory(key)[1]) if in_place else key.stored

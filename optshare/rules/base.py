@@ -87,14 +87,18 @@ class Rule(PureForm):
         """What the state begins with, by name, where not with 0: a number, or `"value"`."""
         return {}
 
+    def initial_numbers(self) -> dict[str, float]:
+        """What the numbers of the state begin with, by name."""
+        initial = self.initial_values()
+        return {name: float(initial.get(name, 0.0)) for name in self.scalar_names()}
+
     def copied_names(self) -> tuple[str, ...]:
         """The arrays that begin as copies of the parameter's value."""
         return tuple(name for name, each in self.initial_values().items() if each == "value")
 
     def begin(self, ops: Any, value: Any, dtype: Any, site: Any) -> Arrays:
         """The state before the first step: arrays shaped like the value, and numbers."""
-        initial = self.initial_values()
-        state: Arrays = {name: float(initial.get(name, 0.0)) for name in self.scalar_names()}
+        initial, state = self.initial_values(), dict[str, Any](self.initial_numbers())
         for name in self.state_names():
             begins = initial.get(name, 0.0)
             if begins == "value":
@@ -169,6 +173,7 @@ class Rule(PureForm):
         "k": (1.0, math.inf),
         "start": (0.0, math.inf),
         "every": (1.0, math.inf),
+        "most": (0.0, math.inf),
         "warmup_steps": (0.0, math.inf),
         "weight_lr_power": (0.0, math.inf),
         "r": (0.0, math.inf),

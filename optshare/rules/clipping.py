@@ -6,7 +6,7 @@ from dataclasses import field
 from typing import Any
 
 from optshare.kernels.expression import maximum, minimum
-from optshare.rules.array import ArrayRule, Site
+from optshare.rules.array import ArrayRule, Site, at_least, norm
 from optshare.rules.base import Arrays, Number, Rule
 from optshare.rules.units import unit_shape, within_units, zeros
 
@@ -70,8 +70,8 @@ class ClipNorm(ArrayRule):
         self, ops: Any, value: Any, gradient: Any, state: Arrays, t: Any
     ) -> tuple[Arrays, Any]:
         """No state, and the clipped gradient."""
-        norm = ops.sqrt(ops.sum(gradient * gradient)) + self.eps
-        factor = ops.where(norm > self.max_norm, self.max_norm / norm, ops.ones_like(norm))
+        length = norm(ops, gradient) + self.eps
+        factor = ops.where(length > self.max_norm, self.max_norm / length, ops.ones_like(length))
         return {}, gradient * factor
 
 
@@ -123,13 +123,9 @@ class AdaptiveClip(ArrayRule):
     ) -> tuple[Arrays, Any]:
         """The norms, and the clipped gradient."""
         axes = within_units(state["unit_norm"])
-        norm, weights = (
+        length, weights = (
             ops.sqrt(ops.sum(each * each, axis=axes, keepdims=True)) for each in (gradient, value)
         )
-        limit = self.clipping * _at_least(ops, weights, self.eps)
-        clipped = gradient * (limit / _at_least(ops, norm, SMALLEST))
-        return {"unit_norm": norm}, ops.where(norm < limit, gradient, clipped)
-
-
-def _at_least(ops: Any, array: Any, least: float) -> Any:
-    return ops.maximum(array, ops.zeros_like(array) + least)
+        limit = self.clipping * at_least(ops, weights, self.eps)
+        clipped = gradient * (limit / at_least(ops, length, SMALLEST))
+        return {"unit_norm": length}, ops.where(length < limit, gradient, clipped)

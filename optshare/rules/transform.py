@@ -55,7 +55,7 @@ class Transform(Rule):
     guards: ClassVar[bool] = False
     """Whether it looks after gradients that are NaN or infinite."""
     needs_function: ClassVar[bool] = False
-    """Whether it has `offsets`, so that the function is differentiated again."""
+    """Whether it has `offsets`, at which the function is differentiated again."""
 
     def is_separate(self) -> bool:
         """It sees all gradients."""
@@ -74,9 +74,9 @@ class Transform(Rule):
         """What the loss is to be multiplied by before it is differentiated."""
         return 1.0
 
-    def offsets(self, given: list[Given]) -> list[Any] | None:
-        """How far from its value each parameter's gradient is to be taken again, or `None`."""
-        return None
+    def offsets(self, given: list[Given]) -> list[Any]:
+        """How far from its value each parameter's gradient is to be taken again."""
+        raise NotImplementedError
 
 
 def require_transforms(given: Any) -> tuple[Transform, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from optshare.errors import HyperparameterError
 from optshare.norms import worked
+from optshare.rules.base import require_whole
 from optshare.rules.transform import Given, Transform, Transformed
 
 REDUCTIONS = ("mean", "sum")
@@ -45,10 +46,7 @@ class Accumulate(Transform):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.every < 1 or self.every != int(self.every):
-            raise HyperparameterError(
-                f"Accumulate: every must be a whole number of at least 1, not {self.every!r}"
-            )
+        require_whole(self, "every")
         if self.reduction not in REDUCTIONS:
             raise HyperparameterError(
                 f"Accumulate: reduction must be 'mean' or 'sum', not {self.reduction!r}"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import field
 
-from optshare.errors import HyperparameterError, NonFiniteGradientError
+from optshare.errors import NonFiniteGradientError
 from optshare.norms import first_nonfinite
+from optshare.rules.base import require_whole
 from optshare.rules.transform import Given, Transform, Transformed
 
 
@@ -38,10 +39,7 @@ a row have been left out before; nothing was updated
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.most < 0 or self.most != int(self.most):
-            raise HyperparameterError(
-                f"SkipNonFinite: most must be a whole number of at least 0, not {self.most!r}"
-            )
+        require_whole(self, "most")
 
     def scalar_names(self) -> tuple[str, ...]:
         """How many steps in a row were left out."""

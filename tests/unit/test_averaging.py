@@ -9,8 +9,9 @@ import pytest
 import torch
 
 import optshare
-from optshare import EMA, Optimizer, Parameter
+from optshare import EMA, Optimizer, Parameter, writing
 from optshare.errors import HyperparameterError, ParameterError
+from optshare.writing import write
 
 START = np.array([1.0, -2.0, 3.0])
 GRADIENTS = np.random.default_rng(0).normal(size=(4, 3))
@@ -290,3 +291,24 @@ def test_a_model_that_moves_while_swapped_in_gets_its_training_values_there(engi
     assert type(p.value) is kind
     np.testing.assert_array_equal(np.asarray(p.value), before)
     opt.update([np.zeros(3)])
+
+
+def test_a_failure_in_the_middle_of_swapping_in_leaves_all_training_values(monkeypatch):
+    model = [Parameter([1.0]), Parameter([2.0])]
+    opt = Optimizer(model, EMA(0.5))
+    opt.update([np.ones(1), np.ones(1)])
+    opt.update([np.ones(1), np.ones(1)])
+    before, written = [each.value.copy() for each in model], []
+
+    def failing(key, value):
+        if len(written) == 1:
+            written.append(key)
+            raise MemoryError
+        written.append(key)
+        write(key, value)
+
+    monkeypatch.setattr(writing, "write", failing)
+    with pytest.raises(MemoryError):
+        opt.swap_in()
+    np.testing.assert_array_equal([each.value for each in model], before)
+    opt.update([np.ones(1), np.ones(1)])

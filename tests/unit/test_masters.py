@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from optshare import SGD, AdamW, Muon, Optimizer, Parameter
+from optshare import SGD, AdamW, Muon, Optimizer, Parameter, ScheduleFreeSGD
 
 SMALL = 1e-4
 """A step that vanishes beside 1 in half precision, whose numbers are 0.00098 apart there."""
@@ -93,3 +93,16 @@ def test_a_saved_optimizer_goes_on_bit_for_bit():
         for _ in range(13):
             each.update([np.ones(2, np.float16)])
     assert p.value[0] == q.value[0] == np.float16(1 - 20 * SMALL)
+
+
+def test_evaluation_values_are_computed_from_the_masters():
+    half, single = Parameter(np.ones(3), np.float16), Parameter(np.ones(3), np.float32)
+    rule = ScheduleFreeSGD(lr=0.01)
+    ours, theirs = Optimizer([half], rule, masters=True), Optimizer([single], rule)
+    for step in range(30):
+        g = np.random.default_rng(step).normal(size=3).astype(np.float16)
+        ours.update([g])
+        theirs.update([g.astype(np.float32)])
+    with ours.averaged(), theirs.averaged():
+        np.testing.assert_array_equal(half.value, single.value.astype(np.float16))
+    np.testing.assert_array_equal(ours.state_for(half).master, single.value)

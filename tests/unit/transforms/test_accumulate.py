@@ -118,7 +118,12 @@ def test_a_step_that_accumulates_through_the_function_gives_each_loss():
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
-    [({"every": 0}, "every"), ({"every": 1.5}, "every"), ({"reduction": "max"}, "'mean' or 'sum'")],
+    [
+        ({"every": 0}, "every"),
+        ({"every": 1.5}, "every"),
+        ({"every": lambda step: 2}, "every must be an integer"),
+        ({"reduction": "max"}, "'mean' or 'sum'"),
+    ],
 )
 def test_values_out_of_range_are_refused(wrong, message):
     with pytest.raises(HyperparameterError, match=message):

@@ -167,3 +167,12 @@ def test_the_module_of_transforms_is_there_without_an_import_of_its_own():
     code = "import optshare; print(optshare.transforms.ClipGlobalNorm(2.0))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert found.stdout == "ClipGlobalNorm(max_norm=2.0)\n"
+
+
+def test_of_two_transforms_of_one_kind_a_name_must_say_which():
+    rule = OptimizerChain(ClipGlobalNorm(1.0), ClipGlobalNorm(2.0), SGD())
+    opt = Optimizer([Parameter([0.0])], rule)
+    with pytest.raises(HyperparameterError, match=r"0\.ClipGlobalNorm\.max_norm, 1\.ClipGlobal"):
+        opt.adjust(max_norm=3.0)
+    opt.adjust(**{"1.ClipGlobalNorm.max_norm": 3.0})
+    assert [each.max_norm for each in opt.transforms] == [1.0, 3.0]

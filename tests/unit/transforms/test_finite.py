@@ -114,7 +114,7 @@ def test_skipping_raises_after_too_many_in_a_row():
 
 @pytest.mark.parametrize("wrong", [{"most": -1}, {"most": 1.5}])
 def test_values_out_of_range_are_refused(wrong):
-    with pytest.raises(HyperparameterError, match="most must be a whole number"):
+    with pytest.raises(HyperparameterError, match="most must be"):
         SkipNonFinite(**wrong)
 
 

@@ -112,3 +112,8 @@ def test_values_out_of_range_are_refused(wrong):
 def test_a_scale_of_zero_is_refused():
     with pytest.raises(HyperparameterError, match="scale must be in"):
         LossScale(scale=0.0)
+
+
+def test_the_first_scale_may_be_a_schedule():
+    transform = DynamicLossScale(init_scale=lambda step: 8.0 - step)
+    assert Optimizer([Parameter([1.0])], SGD(), transforms=[transform]).loss_scale == 8.0

@@ -107,3 +107,10 @@ def test_a_negative_distance_is_refused():
 
 def test_the_distance_may_be_more_than_one_as_adaptive_ones_are():
     assert SAM(2.0, adaptive=True).rho == 2.0
+
+
+def test_a_transform_that_needs_no_function_is_not_asked_for_offsets(monkeypatch):
+    monkeypatch.setattr(LossScale, "offsets", lambda *_: pytest.fail("asked"))
+    p = Parameter([1.0])
+    Optimizer([p], SGD(lr=0.5), transforms=[LossScale()]).step(lambda: (p * p).sum())
+    assert p.value[0] == 0.0
