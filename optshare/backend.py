@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Any, NoReturn, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -77,6 +77,16 @@ class Capabilities:
         return {name: value for name, value in pairs if value}
 
 
+class Addressing(NamedTuple):
+    """How to find the memory of many arrays of an engine."""
+
+    full: Callable[[Sequence[Any]], Sequence[int] | None]
+    """The address of each array; `None` unless every one is like its example: of the same dtype,
+    shape and strides, in host memory."""
+    again: Callable[[Sequence[Any]], Sequence[int]]
+    """The address of each array, for the very objects that `full` has seen."""
+
+
 class Seam:
     """How an update reaches an engine's memory; a backend may offer it."""
 
@@ -100,8 +110,15 @@ class Seam:
         host = np.array(np.asarray(array))
         return host.astype(np.float32) if host.dtype.name == "bfloat16" else host
 
-    def written(self, array: Any) -> None:
-        """Take note that the memory behind an array was written."""
+    def written(self, *arrays: Any) -> None:
+        """Take note that the memory behind some arrays was written."""
+
+    def addressing(self, arrays: Sequence[Any]) -> Addressing | None:
+        """How to find the memory of many arrays at once; `None` if only `host_view` tells.
+
+        The arrays are examples, each of host memory and with a `host_view`.
+        """
+        return None
 
     def memory(self, array: Any) -> int:
         """A number that arrays have in common if they share memory."""

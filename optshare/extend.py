@@ -12,6 +12,7 @@ A plugin is a module that an entry point of the group `optshare` names:
 """
 
 from optshare.backend import (
+    Addressing,
     Backend,
     BaseBackend,
     Capabilities,
@@ -64,6 +65,7 @@ from optshare.tree import boxes, leaves, params
 __all__ = [
     "NN",
     "NO_MATRIX",
+    "Addressing",
     "Backend",
     "BackendDescription",
     "BaseBackend",

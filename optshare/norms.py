@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from optshare.dtypes import is_complex, working_dtype
 from optshare.kernels.expression import squared
-from optshare.kernels.numpy import BLOCK_BYTES, blocks
+from optshare.kernels.numpy import flat_pieces
 from optshare.kernels.reference import cast
 from optshare.rules.transform import Given
 
@@ -48,7 +47,7 @@ def _sum_of_squares(given: list[Given]) -> Any:
 def _squares(each: Given) -> Any:
     gradient = worked(each)
     if each.ops is np:
-        return sum(_square(flat) for flat in _flat_pieces(gradient))
+        return sum(_square(flat) for flat in flat_pieces(gradient))
     return each.ops.sum(squared(gradient))
 
 
@@ -81,12 +80,12 @@ def _may_overflow(gradient: Any) -> float:
     """A number that is finite only if all elements are."""
     if gradient.dtype == np.float16:
         return math.nan
-    return float(sum(_square(flat) for flat in _flat_pieces(gradient)))
+    return float(sum(_square(flat) for flat in flat_pieces(gradient)))
 
 
 def _is_finite(each: Given) -> bool:
     if each.ops is np:
-        return all(np.isfinite(flat).all() for flat in _flat_pieces(each.gradient))
+        return all(np.isfinite(flat).all() for flat in flat_pieces(each.gradient))
     return bool(each.ops.all(each.ops.isfinite(each.gradient)))
 
 
@@ -94,9 +93,3 @@ def _square(flat: Any) -> float:
     """The sum of the squares of sizes."""
     library: Any = np  # whose types leave the parts of a number open
     return float(library.vdot(flat, flat).real)
-
-
-def _flat_pieces(array: Any) -> Iterator[Any]:
-    """All elements, in small arrays of one dimension: views, or copies one at a time."""
-    limit = BLOCK_BYTES // array.itemsize
-    return (array[index].ravel(order="K") for index in blocks(array.shape, limit))

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from optshare import averaging, checkpoint, overlay, registry
 from optshare.backend import Backend
+from optshare.batches.matching import Batches
 from optshare.binding import Binding, Pairs
 from optshare.building import built
 from optshare.differentiate import backend_for
@@ -82,6 +83,7 @@ class Optimizer(Membership):
         self.nonfinite = nonfinite
         self._masters = masters
         self._steps = 0
+        self._batches = Batches()
         self._training: averaging.Kept | None = None
         """The training values, while the parameters hold their evaluation values."""
         first, own = divided(rule, transforms)
@@ -145,13 +147,19 @@ class Optimizer(Membership):
         return loss
 
     def _planned(self, pairs: Pairs, *, whole: bool = True) -> Plan:
-        store, pipeline, policy = self._store, self._pipeline, self._nonfinite
         return planned(
-            self._binding, store, pairs, self._steps, pipeline=pipeline, policy=policy, whole=whole
+            self._binding,
+            self._store,
+            pairs,
+            self._steps,
+            pipeline=self._pipeline,
+            policy=self._nonfinite,
+            batches=self._batches,
+            whole=whole,
         )
 
     def _apply(self, plan: Plan) -> None:
-        apply(plan, masters=self._masters)
+        apply(plan, self._batches, masters=self._masters)
         self._steps, self._pipeline.kept = plan.steps, plan.kept
 
     def _taken_again(self, pairs: Pairs, fn: Callable[..., Any], args: tuple[Any, ...]) -> Pairs:

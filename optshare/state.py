@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,41 +13,76 @@ from optshare.backend import placed
 from optshare.kernels.beginning import begun
 from optshare.kernels.reference import settled
 from optshare.narrowing import is_numpy
+from optshare.progress import Progress
 from optshare.registry import host_copy
 from optshare.rules.base import Rule
 from optshare.rules.values import by_last_part
 
 
 class ParameterState:
-    """What an optimizer keeps for one parameter: its rule, its state, its step count.
+    """What an optimizer keeps for one parameter: its rule, its state, its progress.
 
     The hyperparameters read as attributes: `state.lr`, where it is a schedule the number
     that the last update used (before one, the number at step 0). The arrays are by name in
     `state.arrays`, the numbers in `state.scalars`; both are empty until the first update.
     """
 
-    __slots__ = ("arrays", "begun", "group", "master", "rule", "scalars", "shape", "step", "t")
+    __slots__ = ("_arrays", "begun", "group", "master", "progress", "rule", "shape")
 
     def __init__(self, rule: Rule, group: str = "") -> None:
+        self.progress = Progress()
+        """The step count and the numbers; other parameters may share it."""
         self.rule = rule
         self.group = group
         """The name of the group that it is in; `""` for none."""
-        self.arrays: dict[str, Any] = {}
-        self.scalars: dict[str, float] = {}
+        self._arrays: dict[str, Any] = {}
         self.shape: tuple[int, ...] | None = None
         """The shape of the parameter at its last update."""
         self.begun: Rule | None = None
         """The rule that the arrays and numbers are of, all of them."""
         self.master: Any = None
         """The value in single precision, of a parameter in half precision, if it is kept."""
-        self.t = 0
-        self.step = -1
+
+    @property
+    def arrays(self) -> Mapping[str, Any]:
+        """The state by name. Updates write into these arrays, and so may others."""
+        return MappingProxyType(self._arrays)
+
+    @arrays.setter
+    def arrays(self, arrays: Mapping[str, Any]) -> None:
+        self._arrays = dict(arrays)
+
+    @property
+    def scalars(self) -> Mapping[str, float]:
+        """The numbers of the state by name, on the host in float64."""
+        return self.progress.scalars
+
+    @scalars.setter
+    def scalars(self, scalars: Mapping[str, float]) -> None:
+        self.progress = self.progress.changed(scalars=MappingProxyType(dict(scalars)))
+
+    @property
+    def t(self) -> int:
+        """How many updates there have been."""
+        return self.progress.t
+
+    @t.setter
+    def t(self, t: int) -> None:
+        self.progress = self.progress.changed(t=t)
+
+    @property
+    def step(self) -> int:
         """The optimizer's step of the last update, from 0; -1 before one."""
+        return self.progress.step
+
+    @step.setter
+    def step(self, step: int) -> None:
+        self.progress = self.progress.changed(step=step)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name in ParameterState.__slots__:
+        if name.startswith("_") or name in _ASSIGNED:
             raise AttributeError(name)
-        known = self.numbers.hyperparameters() | self.arrays | self.scalars
+        known = {**self.numbers.hyperparameters(), **self.arrays, **self.scalars}
         found = by_last_part(known, name)
         if len(found) == 1:
             return known[found[0]]
@@ -60,11 +96,17 @@ class ParameterState:
         return self.rule.at(max(self.step, 0))
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name not in ParameterState.__slots__:
+        if name not in _ASSIGNED:
             raise AttributeError(
                 f"{name!r} is not assigned here; call opt.adjust(part, {name}=...)"
             )
+        if name in _OF_ARRAYS:
+            self.progress.is_current = False
         super().__setattr__(name, value)
+
+    def __setstate__(self, data: tuple[Any, dict[str, Any]]) -> None:
+        for name, each in data[1].items():
+            super().__setattr__(name, each)
 
     def reset(self) -> None:
         """Forget the state and the step count."""
@@ -84,8 +126,12 @@ class ParameterState:
             if self.shape is not None:
                 self.reset()
             self.shape = shape
-        for name, array in self.arrays.items():
-            self.arrays[name] = settled(ops, brought(array, value, ops), working)
+        found = {
+            name: settled(ops, brought(array, value, ops), working)
+            for name, array in self._arrays.items()
+        }
+        if any(found[name] is not array for name, array in self._arrays.items()):
+            self.arrays = found
         if self.begun is not self.rule:
             self._begin(value, ops, working, rule, site)
 
@@ -100,14 +146,20 @@ class ParameterState:
 
     def take(self, new: dict[str, Any]) -> None:
         """Keep the new arrays and numbers."""
-        for name, each in new.items():
-            if name in self.scalars:
-                self.scalars[name] = float(each)
-            else:
-                self.arrays[name] = _array(each)
+        numbers = {name: float(new[name]) for name in self.scalars if name in new}
+        if numbers:
+            self.scalars = {**self.scalars, **numbers}
+        if len(new) > len(numbers):
+            found = {name: _array(each) for name, each in new.items() if name not in numbers}
+            self.arrays = {**self._arrays, **found}
 
     def __repr__(self) -> str:
         return f"ParameterState({self.rule!r}, t={self.t}, arrays={sorted(self.arrays)})"
+
+
+_OF_ARRAYS = frozenset({"arrays", "begun", "master", "rule", "shape"})
+"""What compiled updates rely on."""
+_ASSIGNED = frozenset({*ParameterState.__slots__, "arrays", "scalars", "step", "t"})
 
 
 class IdentityStore:

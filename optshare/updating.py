@@ -6,21 +6,24 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from optshare.batches.batch import Member
+from optshare.batches.matching import Batches, Ready
 from optshare.binding import Binding, Pairs
 from optshare.dtypes import dtype_name, is_complex, working_dtype
 from optshare.errors import ParameterError
-from optshare.jobs import Job, job_of, jobs_of
+from optshare.jobs import Job, jobs_of
 from optshare.kernels import numpy as numpy_kernel
 from optshare.kernels.kinds import complex_names
 from optshare.kernels.memory import aligned_copy
 from optshare.kernels.reference import cast, evaluate
 from optshare.kernels.stages import Run, Stage, staged
 from optshare.masters import followed
+from optshare.passing import passing
 from optshare.pipeline import Kept, Pipeline
 from optshare.rules.base import Rule
 from optshare.rules.transform import Given
 from optshare.state import IdentityStore, ParameterState
-from optshare.writing import memory, write
+from optshare.writing import write
 
 Numbers = dict[int, Rule]
 """Each rule at a step, by the id of the rule with its schedules."""
@@ -30,9 +33,14 @@ Prepared = dict[tuple[Any, ...], tuple[list[Stage], Run]]
 class Plan(NamedTuple):
     """An update that has been checked; nothing is changed yet."""
 
+    ready: list[Ready]
+    """What is updated many at a time."""
     jobs: list[Job]
+    """What is updated one at a time."""
     states: list[ParameterState]
     """For each job, its parameter's."""
+    scale: float
+    """What the gradients of what is ready are multiplied by."""
     rules: Numbers
     step: int
     """The optimizer's step that this is, from 0."""
@@ -40,6 +48,8 @@ class Plan(NamedTuple):
     """How many steps there have been after it; an update of nothing is none."""
     kept: list[Kept]
     """What the transforms keep after it."""
+    gradients: dict[int, Any]
+    """As they were given, by the id of the parameter."""
 
 
 def planned(
@@ -50,6 +60,7 @@ def planned(
     *,
     pipeline: Pipeline,
     policy: str,
+    batches: Batches,
     whole: bool = True,
 ) -> Plan:
     """The update of each parameter that has a gradient and is not frozen.
@@ -61,6 +72,7 @@ def planned(
         steps: how many steps there have been.
         pipeline: the transforms.
         policy: what to do about gradients that are not finite.
+        batches: what can be updated many at a time.
         whole: whether this is a step of its own; otherwise it belongs to the last one,
             unless a parameter has had its update there.
 
@@ -69,15 +81,20 @@ def planned(
         HyperparameterError: a schedule gives no number, or one out of range.
         NonFiniteGradientError: a gradient is not finite, and the policy is `"raise"`.
     """
-    jobs = jobs_of(binding, pairs)
-    begins = whole or any(store[job.key].step == steps - 1 for job in jobs)
-    step = steps if begins else steps - 1
-    jobs, kept = _transformed(binding, jobs, pipeline, policy, step)
-    states = [store[job.key] for job in jobs]
-    _require_kinds(jobs, states)
+    live = [pair for pair in pairs if pair[1] is not None and not pair[0].frozen]
+    ready, rest = batches.taken(store, live)
+    jobs = jobs_of(binding, rest)
+    last = [each.batch.step for each in ready] + [store[job.key].step for job in jobs]
+    step = steps if whole or steps - 1 in last else steps - 1
+    found = passing(binding, ready, jobs, pipeline, policy, step)
+    states = [store[job.key] for job in found.jobs]
+    _require_kinds(found.jobs, states)
     distinct = {id(state.rule): state.rule for state in states}
+    distinct |= {id(rule): rule for each in found.ready for rule in each.batch.rules}
     rules = {place: rule.at(step) for place, rule in distinct.items()}
-    return Plan(jobs, states, rules, step, step + 1 if jobs else steps, kept)
+    after = step + 1 if found.jobs or found.ready else steps
+    given = {id(key): gradient for key, gradient in live} if found.jobs else {}
+    return Plan(found.ready, found.jobs, states, found.scale, rules, step, after, found.kept, given)
 
 
 def _require_kinds(jobs: list[Job], states: list[ParameterState]) -> None:
@@ -91,49 +108,39 @@ def _require_kinds(jobs: list[Job], states: list[ParameterState]) -> None:
                 raise ParameterError(f"{job.site.path!r} has dtype {dtype}: {error}") from error
 
 
-def _transformed(
-    binding: Binding, jobs: list[Job], pipeline: Pipeline, policy: str, step: int
-) -> tuple[list[Job], list[Kept]]:
-    """The jobs after all transforms, none if there is to be no update, and what those keep."""
-    if not jobs or (policy == "propagate" and not pipeline.transforms):
-        return jobs, pipeline.kept
-
-    def made(key: Any) -> Given:
-        return Given(key, binding.path(key), *memory(key), None)
-
-    with np.errstate(all="ignore"):
-        passed = pipeline.passed([job.given() for job in jobs], made, policy, step)
-    known = {id(job.key): job for job in jobs}
-    live = [each for each in passed.given if not each.key.frozen]
-    return [_after(binding, known.get(id(each.key)), each) for each in live], passed.kept
-
-
 def moved(given: Given, offset: Any) -> tuple[Any, Any]:
     """A parameter, and its value plus an offset."""
     new = given.value + offset
     return given.key, cast(given.ops, new, given.value.dtype)
 
 
-def _after(binding: Binding, job: Job | None, given: Given) -> Job:
-    """A job with the gradient that transforms made of it, or of what they had kept."""
-    job = job_of(binding, given.key, given.gradient) if job is None else job
-    return job._replace(gradient=given.gradient, scale=given.scale)
-
-
-def apply(plan: Plan, *, masters: bool = False) -> None:
+def apply(plan: Plan, batches: Batches, *, masters: bool = False) -> None:
     """Update the parameters and their states.
 
     Args:
         plan: what to do.
+        batches: to which those are added that can be updated many at a time from now on.
         masters: keep single-precision masters of parameters in half precision.
     """
-    written = {job.seam.memory(job.key.stored) for job in plan.jobs}
-    jobs = [_apart(job, written) for job in plan.jobs]
-    prepared: Prepared = {}
     with np.errstate(all="ignore"):
+        jobs = _all_apart(plan)
+        for batch, _ in plan.ready:
+            batch.update(plan.rules, plan.step, plan.scale)
+        prepared: Prepared = {}
         for job, state in zip(jobs, plan.states, strict=True):
             _update(job, state, plan.rules, prepared, masters)
             state.step = plan.step
+        if jobs:
+            batches.learn(map(Member, jobs, plan.states), plan.gradients)
+
+
+def _all_apart(plan: Plan) -> list[Job]:
+    """The jobs, none of whose gradients is the memory of a parameter about to be written."""
+    if not plan.jobs:
+        return []
+    written = {job.seam.memory(job.key.stored) for job in plan.jobs}
+    written.update(*(each.batch.memories() for each in plan.ready))
+    return [_apart(job, written) for job in plan.jobs]
 
 
 def _apart(job: Job, written: set[int]) -> Job:
@@ -152,11 +159,11 @@ def _update(
     has_master = masters and value.dtype != working
     held = followed(state, value, ops, working) if has_master else value
     head, last = _prepared(state, rules, prepared)
-    new: dict[str, Any] = {}
+    new, arrays = dict[str, Any](), dict(state.arrays)
     for stage in head:
-        its, gradient = stage.through(ops, held, gradient, state.arrays, working)
+        its, gradient = stage.through(ops, held, gradient, arrays, working)
         new.update(its)
-    given = gradient, last.own(state.arrays), last.scalars, working
+    given = gradient, last.own(arrays), last.scalars, working
     if ops is not np:
         its, moved = evaluate(last.program, ops, held, *given)
         new.update(last.whole(its))
@@ -184,5 +191,5 @@ def _prepared(state: ParameterState, rules: Numbers, prepared: Prepared) -> tupl
     place = id(state.rule), state.t + 1, *state.scalars.values()
     if place not in prepared:
         now = rules[id(state.rule)]
-        prepared[place] = staged(state.rule, now, state.t + 1, state.scalars)
+        prepared[place] = staged(state.rule, now, state.t + 1, dict(state.scalars))
     return prepared[place]

@@ -11,6 +11,7 @@ from torch._C._functorch import peek_interpreter_stack
 from torch.autograd.graph import increment_version
 
 from optshare.extend import (
+    Addressing,
     BaseBackend,
     CapabilityError,
     Fans,
@@ -23,7 +24,7 @@ from optshare.extend import (
     current_overlay,
     require_scalar,
 )
-from optshare_torch import functions, orientation
+from optshare_torch import functions, memory, orientation
 from optshare_torch.native import TensorBuffer, TensorParameter, box_of
 
 HOST_DTYPES = (torch.float16, torch.float32, torch.float64)
@@ -146,9 +147,13 @@ class TorchBackend(BaseBackend):
         strided = isinstance(array, torch.Tensor) and array.layout == torch.strided
         return array.untyped_storage().data_ptr() if strided else super().memory(array)
 
-    def written(self, array: Any) -> None:
-        """Bump the version, so that PyTorch's own checks see that the tensor was written."""
-        increment_version(array)
+    def written(self, *arrays: Any) -> None:
+        """Bump the versions, so that PyTorch's own checks see that the tensors were written."""
+        increment_version(arrays)
+
+    def addressing(self, arrays: Sequence[Any]) -> Addressing | None:
+        """How to find the memory of plain CPU tensors."""
+        return memory.addressing(arrays)
 
 
 class Recording(Overlay):

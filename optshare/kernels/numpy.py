@@ -111,13 +111,15 @@ def apply(
     state: dict[str, Array],
     scalars: dict[str, float],
     working: Any,
+    scale: float = 1.0,
 ) -> None:
     """Update a value and its state in place, computing in the dtype `working`.
 
-    What it allocates does not grow with the arrays, unless they are complex.
+    The gradient is multiplied by `scale`. What it allocates does not grow with the arrays,
+    unless they are complex.
     """
     if is_complex(working):
-        return _out_of_place(program, value, gradient, state, scalars, working)
+        return _out_of_place(program, value, gradient * scale, state, scalars, working)
     plan = _planned(program)
     dtype = np.dtype(working)
     constants = {name: dtype.type(each) for name, each in scalars.items()}
@@ -127,7 +129,7 @@ def apply(
     limit = max(1, BLOCK_BYTES // dtype.itemsize)
     for index in blocks(arrays[0].shape, limit):
         cut = [each[index] for each in arrays]
-        _update(plan, cut, dict(zip(state, cut[2:], strict=True)), constants, dtype)
+        _update(plan, cut, dict(zip(state, cut[2:], strict=True)), constants, dtype, scale)
 
 
 def _out_of_place(
@@ -146,16 +148,21 @@ def _out_of_place(
 
 
 def _update(
-    plan: Plan, cut: list[Array], state: dict[str, Array], constants: dict[str, Any], dtype: Any
+    plan: Plan,
+    cut: list[Array],
+    state: dict[str, Array],
+    constants: dict[str, Any],
+    dtype: Any,
+    scale: float,
 ) -> None:
     value, gradient = cut[:2]
-    converted = value.dtype != dtype or gradient.dtype != dtype
+    converted = value.dtype != dtype or gradient.dtype != dtype or scale != 1.0
     spare = _scratch(plan.scratch + 2 * converted, dtype, value.shape)
     known: dict[Operand, Any] = {
         **constants,
         **state,
         "value": _in_dtype(value, dtype, spare, -1),
-        "gradient": _in_dtype(gradient, dtype, spare, -2),
+        "gradient": _scaled(_in_dtype(gradient, dtype, spare, -2), scale, spare),
     }
     place_of = {**state, **{f"scratch{i}": each for i, each in enumerate(spare)}}
     for function, operands, result, place in plan.passes:
@@ -175,6 +182,20 @@ def _in_dtype(array: Array, dtype: Any, spare: list[Array], place: int) -> Array
         return array
     np.copyto(spare[place], array, casting="same_kind")
     return spare[place]
+
+
+def _scaled(gradient: Array, scale: float, spare: list[Array]) -> Array:
+    return gradient if scale == 1.0 else np.multiply(gradient, scale, out=spare[-2])
+
+
+def flat_pieces(array: Array) -> Iterator[Array]:
+    """All elements, in small arrays of one dimension: views, or copies one at a time.
+
+    >>> [each.tolist() for each in flat_pieces(np.eye(2))]
+    [[1.0, 0.0, 0.0, 1.0]]
+    """
+    limit = BLOCK_BYTES // array.itemsize
+    return (array[index].ravel(order="K") for index in blocks(array.shape, limit))
 
 
 def blocks(shape: tuple[int, ...], limit: int) -> Iterator[Index]:

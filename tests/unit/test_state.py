@@ -121,7 +121,7 @@ def test_the_store_holds_its_keys_weakly_and_its_states_strongly(no_gc):
 def test_state_shows_hyperparameters_and_arrays_as_attributes():
     state = ParameterState(optshare.Adam(lr=0.5, betas=(0.8, 0.9)))
     assert (state.lr, state.betas, state.t, state.arrays) == (0.5, (0.8, 0.9), 0, {})
-    state.arrays["exp_avg"] = np.ones(2)
+    state.arrays = {"exp_avg": np.ones(2)}
     assert state.exp_avg.tolist() == [1.0, 1.0]
 
 

@@ -35,9 +35,9 @@ def equalled(state, theirs):
     """Make our state the framework's."""
     for name, kept in theirs:
         if name in state.scalars:
-            state.scalars[name] = float(kept)
+            state.scalars = {**state.scalars, name: float(kept)}
         else:
-            state.arrays[name] = np.array(kept)
+            state.arrays = {**state.arrays, name: np.array(kept)}
 
 
 def farthest(proof, shape, scale):

@@ -1,0 +1,87 @@
+"""A batch by the host kernel: one call over a table of addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from optshare.batches.reading import reading
+from optshare.batches.runner import Members, Scalars
+from optshare.kernels import host, threads
+from optshare.kernels.table import Integers, rows_of, shares
+
+VALUE, MOVED, GRADIENT = range(host.FIXED)
+
+
+class Compiled:
+    """Runs a batch whose parameters are written in place."""
+
+    def __init__(self, members: Members) -> None:
+        self._kernel = host.kernel(members.program, members.types, members.title)
+        self._gradient_dtype = members.types.gradient
+        self._working = np.dtype(members.types.working)
+        self._sizes = [each.size for each in members.values]
+        self._bytes = np.array(self._sizes) * host.DTYPES[members.types.gradient]
+        self._values = reading(members.seam, members.stored, writeable=True)
+        self._gradients = reading(members.seam, members.gradients)
+        self._addresses = np.zeros((len(self._sizes), host.FIXED + len(self.names)), np.int64)
+        for column, name in enumerate(self.names, host.FIXED):
+            self._addresses[:, column] = [host.address(each[name]) for each in members.states]
+        self._widths = np.array([each.nbytes for each in members.values])
+        self._held: list[Any] = []
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The state arrays, in the order of their columns."""
+        return self._kernel.element.states
+
+    def share(self, sets: Sequence[int]) -> None:
+        """Take note of the set of constants of each parameter."""
+        self._rows = rows_of(self._sizes, sets)
+
+    def takes(self, stored: list[Any], gradients: list[Any]) -> bool:
+        """Whether arrays are laid out as the kernel expects, and no gradient is to be written."""
+        values = self._values(stored)
+        found = None if values is None else self._gradients(gradients)
+        if values is None or found is None or self._meet(values, found):
+            return False
+        self._addresses[:, VALUE] = values
+        self._addresses[:, GRADIENT] = found
+        self._held = [stored, gradients]
+        return True
+
+    def _meet(self, values: Integers, gradients: Integers) -> bool:
+        """Whether a value shares memory with another one, or with a gradient."""
+        order = np.argsort(values)
+        starts = values[order]
+        ends = starts + self._widths[order]
+        if (ends[:-1] > starts[1:]).any():
+            return True
+        after = np.searchsorted(ends, gradients, side="right")
+        behind = np.append(starts, np.iinfo(np.int64).max)[after]
+        return bool((behind < gradients + self._bytes).any())
+
+    def is_finite(self) -> bool:
+        """Whether every element of every gradient is finite."""
+        check, found = host.checking(self._gradient_dtype), list[bool]()
+        last = len(self._rows)
+
+        def look(first: int, last: int) -> None:
+            found.append(check(self._addresses, self._rows, first, last, GRADIENT))
+
+        threads.spread(look, shares(self._rows, threads.count()) if last else [])
+        return all(found)
+
+    def run(self, scalars: Sequence[Scalars], scale: float) -> None:
+        """Update the parameters."""
+        element = self._kernel.element
+        constants = np.array([element.numbers(each, scale, self._working) for each in scalars])
+        table = self._addresses, self._rows
+
+        def work(first: int, last: int) -> None:
+            self._kernel.run(*table, first, last, constants)
+
+        threads.spread(work, shares(self._rows, threads.count()))
+        self._held = []

@@ -1,0 +1,1 @@
+"""What needs numba: imported when the first compiled kernel is used, never before."""
