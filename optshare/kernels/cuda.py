@@ -21,15 +21,17 @@ elements. Much longer pieces would leave some processors idle at the end: 10 mil
 2442 pieces, 18 for each of an H100's 132 processors.
 """
 THREADS = 256
-"""The threads of a block: a small part of the 2048 of a processor, so that blocks that begin
-and blocks that compute share it, and with up to 255 registers for each."""
-AT_ONCE = 4
+"""The threads of a block: a small part of the 2048 of a processor, so that some blocks begin
+while others compute."""
+AT_ONCE = 2
 """How many elements a thread reads before it computes.
 
 What bounds such a kernel is how many bytes are under way: by Little's law an H100 wants some
-20 KB for each processor (3.35 TB/s times 0.7 µs over 132). 1024 threads that each wait for four
-elements of Adam's four arrays ask for 64 KB. Wider reads would ask for no more, and need an
-alignment that views have not got; neighbouring threads read neighbouring elements as it is.
+20 KB for each processor (3.35 TB/s times 0.7 µs, over 132). Adam in float32 takes 40 registers
+a thread, so that 1536 threads share a processor; with two elements of four arrays each they ask
+for 48 KB, and SGD's 2048 for 32 KB. With four elements Adam takes 94 registers, which leaves 512
+threads and 32 KB. Wider reads would need an alignment that views have not got; neighbouring
+threads read neighbouring elements as it is.
 """
 
 OPTIONS = ("--fmad=false",)

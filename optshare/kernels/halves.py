@@ -15,17 +15,17 @@ struct Half { unsigned short bits; };
 struct Brain { unsigned short bits; };
 union Single { float number; unsigned int bits; };
 
-static __device__ inline double widened(double x) { return x; }
-static __device__ inline float widened(float x) { return x; }
+__device__ inline double widened(double x) { return x; }
+__device__ inline float widened(float x) { return x; }
 
-static __device__ inline float widened(Brain x)
+__device__ inline float widened(Brain x)
 {
     Single wide;
     wide.bits = (unsigned int)x.bits << 16;
     return wide.number;
 }
 
-static __device__ inline float widened(Half x)
+__device__ inline float widened(Half x)
 {
     Single wide, scale;
     scale.bits = 0x77800000u;  // 2**112 moves the exponent, and makes subnormals normal
@@ -37,7 +37,7 @@ static __device__ inline float widened(Half x)
 }
 
 // The nearest float, but an odd one if x is between two: to round it again is to round x once.
-static __device__ inline float odd(double x)
+__device__ inline float odd(double x)
 {
     Single near;
     near.number = (float)x;
@@ -47,11 +47,11 @@ static __device__ inline float odd(double x)
     return near.number;
 }
 
-static __device__ inline void store(double* at, double x) { *at = x; }
-static __device__ inline void store(float* at, float x) { *at = x; }
-static __device__ inline void store(float* at, double x) { *at = (float)x; }
+__device__ inline void store(double* at, double x) { *at = x; }
+__device__ inline void store(float* at, float x) { *at = x; }
+__device__ inline void store(float* at, double x) { *at = (float)x; }
 
-static __device__ inline void store(Brain* at, float x)
+__device__ inline void store(Brain* at, float x)
 {
     Single wide;
     wide.number = x;
@@ -59,7 +59,7 @@ static __device__ inline void store(Brain* at, float x)
     at->bits = x != x ? (wide.bits >> 16) | 0x40u : (wide.bits + 0x7fffu + even) >> 16;
 }
 
-static __device__ inline void store(Half* at, float x)
+__device__ inline void store(Half* at, float x)
 {
     Single wide, half;
     wide.number = x;
@@ -76,8 +76,8 @@ static __device__ inline void store(Half* at, float x)
     at->bits = wide.bits | (sign >> 16);
 }
 
-static __device__ inline void store(Brain* at, double x) { store(at, odd(x)); }
-static __device__ inline void store(Half* at, double x) { store(at, odd(x)); }
+__device__ inline void store(Brain* at, double x) { store(at, odd(x)); }
+__device__ inline void store(Half* at, double x) { store(at, odd(x)); }
 """
 """`widened` gives a number in a type to compute with, and `store` rounds one to the nearest.
 

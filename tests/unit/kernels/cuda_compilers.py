@@ -97,6 +97,16 @@ def by_nvrtc(sources, folder):
     return nvrtc.getCUBIN(program)
 
 
+def intermediate(sources, folder):
+    """What nvcc gives the assembler."""
+    if shutil.which("nvcc") is None:
+        pytest.skip("there is no nvcc on the PATH")
+    text, assembly = folder / "kernels.cu", folder / "kernels.ptx"
+    text.write_text(joined(sources))
+    subprocess.run(["nvcc", "-arch=sm_90", "--ptx", *OPTIONS, text, "-o", assembly], check=True)
+    return assembly.read_text()
+
+
 class HostCuPy:
     """What the kernel uses of CuPy, over memory of the host."""
 

@@ -82,6 +82,15 @@ def test_some_rules_in_some_dtypes_compile_for_an_h100(compiler, tmp_path):
     assert compiler([*some, SOURCES["a chain", HALVES[1]]], tmp_path).startswith(b"\x7fELF")
 
 
+def test_a_device_rounds_each_operation_by_itself_and_to_the_nearest(tmp_path):
+    assembly = cuda_compilers.intermediate([SOURCES["adam", SAME[0]]], tmp_path)
+    assert "mul.f32" in assembly or "mul.rn.f32" in assembly
+    assert "div.rn.f32" in assembly
+    assert "sqrt.rn.f32" in assembly
+    assert "fma" not in assembly
+    assert "ftz" not in assembly
+
+
 @pytest.mark.slow
 @compilers
 @pytest.mark.parametrize("types", [*SAME, *HALVES], ids=" ".join)
