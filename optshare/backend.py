@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any, NamedTuple, NoReturn, Protocol
@@ -97,11 +99,30 @@ class Seam:
         """
         return array if is_numpy(array) else None
 
-    def adopt(self, view: np.ndarray[Any, Any]) -> Any:
+    def device_view(self, array: Any) -> Any:
+        """The same memory on a CUDA device as an array of CuPy's; `None` if it cannot be seen so.
+
+        It may be written if the backend declares `inplace`. Its numbers are there for what
+        CuPy does in `device_stream`.
+        """
+        cupy = sys.modules.get("cupy")  # without which nobody has an array of its
+        return array if cupy is not None and isinstance(array, cupy.ndarray) else None
+
+    def device_stream(self, array: Any) -> AbstractContextManager[Any]:
+        """A `with` in which CuPy works on an array's device, in order with the engine.
+
+        What CuPy is given to do there begins after what the engine was given to do before it;
+        what the engine is given to do afterwards, or gives back of its memory, comes after
+        what CuPy does. Views are made and adopted inside. Here CuPy is the engine: its current
+        stream stays.
+        """
+        return array.device
+
+    def adopt(self, view: Any) -> Any:
         """The engine's array over memory that nobody will write again.
 
-        Asked of a backend that does not declare `inplace`; the memory begins at
-        a multiple of 64 bytes.
+        Asked of a backend that does not declare `inplace`; the memory is NumPy's, and begins at
+        a multiple of 64 bytes, or CuPy's where `device_view` gave an array.
         """
         return view
 

@@ -39,7 +39,7 @@ from optshare.errors import (
 )
 from optshare.gradients import Gradients
 from optshare.hookspecs import BackendDescription, hookimpl
-from optshare.lazy import lazy_exports
+from optshare.lazy import installed, lazy_exports
 from optshare.namespace.completed import complete
 from optshare.namespace.fallbacks import host_bernoulli
 from optshare.namespace.protocol import NN, Namespace, Random
@@ -112,6 +112,7 @@ __all__ = [
     "floating",
     "hookimpl",
     "host_bernoulli",
+    "installed",
     "is_array",
     "is_constant",
     "is_even",

@@ -1,10 +1,12 @@
-"""Packages whose names are imported at their first use."""
+"""Packages whose names are imported at their first use, and packages that may not be there."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 
@@ -33,3 +35,19 @@ def lazy_exports(package: str, **modules: tuple[str, ...]) -> Callable[[str], An
         return value
 
     return find
+
+
+def installed(name: str) -> Any:
+    """A package, imported at the first call; `None` if it is not installed.
+
+    >>> installed("json").__name__, installed("no_such_package")
+    ('json', None)
+    """
+    if name in sys.modules:
+        return sys.modules[name]
+    return import_module(name) if _is_there(name) else None
+
+
+@cache
+def _is_there(name: str) -> bool:
+    return find_spec(name) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
 
@@ -18,7 +19,7 @@ from optshare.extend import (
     is_array,
     is_floating,
 )
-from optshare_jax import differentiation, functions, modules, orientation
+from optshare_jax import device, differentiation, functions, modules, orientation
 from optshare_jax.compiling import Compiling
 from optshare_jax.differentiation import Reading
 from optshare_jax.library import dlpack, jax
@@ -88,8 +89,19 @@ class JaxBackend(BaseBackend):
         fits = array.dtype in HOST_DTYPES and array.devices() == _cpu()
         return np.asarray(array) if fits else None
 
-    def adopt(self, view: np.ndarray[Any, Any]) -> Any:
-        """An array over memory that nobody writes any more."""
+    def device_view(self, array: Any) -> Any:
+        """The memory of an array on a CUDA device as an array of CuPy's, not to be written."""
+        return device.view(array) if isinstance(array, jax.Array) else super().device_view(array)
+
+    def device_stream(self, array: Any) -> AbstractContextManager[Any]:
+        """A `with` in which CuPy waits for JAX, and which waits for CuPy."""
+        return device.stream(array)
+
+    def adopt(self, view: Any) -> Any:
+        """An array over memory, of NumPy's or CuPy's, that nobody writes any more.
+
+        JAX waits for what CuPy's current stream still has to do there.
+        """
         return dlpack.from_dlpack(view)
 
 

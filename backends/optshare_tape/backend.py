@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,14 @@ class TapeBackend(ArraysBackend):
     def host_view(self, array: Any) -> np.ndarray[Any, Any] | None:
         """The memory of an array, or of the one under a tracked value, such as a `.grad`."""
         return super().host_view(plain(array))
+
+    def device_view(self, array: Any) -> Any:
+        """An array of CuPy's, or the one under a tracked value."""
+        return super().device_view(plain(array))
+
+    def device_stream(self, array: Any) -> AbstractContextManager[Any]:
+        """CuPy's own current stream, on the device of an array."""
+        return super().device_stream(plain(array))
 
     def record(self) -> Overlay:
         """A context in which Parameters are tracked."""

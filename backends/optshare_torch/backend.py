@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from optshare.extend import (
     current_overlay,
     require_scalar,
 )
-from optshare_torch import functions, memory, orientation
+from optshare_torch import device, functions, memory, orientation
 from optshare_torch.native import TensorBuffer, TensorParameter, box_of
 
 HOST_DTYPES = (torch.float16, torch.float32, torch.float64)
@@ -134,6 +135,14 @@ class TorchBackend(BaseBackend):
             and not array.is_neg()
         )
         return array.detach().numpy() if fits else None
+
+    def device_view(self, array: Any) -> Any:
+        """The memory of a plain CUDA tensor as an array of CuPy's."""
+        return device.view(array)
+
+    def device_stream(self, array: Any) -> AbstractContextManager[Any]:
+        """A `with` in which CuPy's current stream is PyTorch's."""
+        return device.stream(array)
 
     def host_copy(self, array: Any) -> np.ndarray[Any, Any]:
         """The numbers of a tensor on any device; NumPy has no bfloat16."""

@@ -57,8 +57,6 @@ class Batch:
         self._program = program
         self._runner = runner
         self._arrays = arrays
-        for state, its in zip(self._states, arrays, strict=True):
-            state.arrays = its
         self._stored: list[Any] = []
         self._share()
 
@@ -142,19 +140,15 @@ class Batch:
 
     def _share(self) -> None:
         """Let parameters of one past and one rule have one progress."""
-        known: dict[Any, int] = {}
-        shared: list[Shared] = []
-        sets: list[int] = []
-        for state in self._states:
-            past = id(state.rule), state.t, state.step, *state.scalars.values()
-            place = known.setdefault(past, len(shared))
-            if place == len(shared):
-                fresh = Progress(state.t, state.step, state.scalars)
-                shared.append(Shared(state.rule, fresh))
-            state.progress = shared[place].progress
-            sets.append(place)
-        self._shared = shared
-        self._runner.share(sets)
+        pasts = [(each.rule, each.t, each.step, each.scalars) for each in self._states]
+        marks = [(id(rule), t, step, *scalars.values()) for rule, t, step, scalars in pasts]
+        sets = {mark: place for place, mark in enumerate(dict.fromkeys(marks))}
+        distinct = dict(zip(marks, pasts, strict=True))
+        self._shared = [Shared(rule, Progress(*past)) for rule, *past in map(distinct.get, sets)]
+        self._runner.share([sets[mark] for mark in marks])
+        for state, its, mark in zip(self._states, self._arrays, marks, strict=True):
+            state.arrays = its
+            state.progress = self._shared[sets[mark]].progress
 
 
 def members_of(members: Sequence[Member], program: Program, types: Any, gradients: Any) -> Members:

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from optshare.kernels import modules
 from optshare.kernels.program import Program
 from optshare.kernels.source import PYTHON, Element, element
 from optshare.kernels.table import Integers
@@ -103,6 +102,7 @@ def kernel(program: Program, types: Types, title: str) -> Kernel:
         title: what to call it, where somebody waits for it.
     """
     found = element(program, PYTHON)
+    modules: Any = import_module("optshare.kernels.modules")  # slow, and mostly not needed
     loaded = modules.loaded(written(found, types), f"the {title} kernel for {types.value}")
     return Kernel(found, loaded.kernel)
 

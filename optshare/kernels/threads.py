@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 VARIABLES = ("OPTSHARE_NUM_THREADS", "OMP_NUM_THREADS")
 """Where the number of threads is read from, the first that is there."""
@@ -54,7 +57,8 @@ def spread(work: Callable[..., Any], shares: Sequence[Share]) -> None:
 
 def _pool(size: int) -> ThreadPoolExecutor:
     if size not in _pools:
-        _pools[size] = ThreadPoolExecutor(size, thread_name_prefix="optshare")
+        futures: Any = import_module("concurrent.futures")  # which is slow to import
+        _pools[size] = futures.ThreadPoolExecutor(size, thread_name_prefix="optshare")
     return _pools[size]
 
 
