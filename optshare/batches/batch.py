@@ -41,6 +41,7 @@ class Batch:
         program: what updates each of them.
         runner: the kernel, for these parameters in this order.
         arrays: the state of each, by name, in the arrays that the kernel knows.
+        gradients: examples.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Batch:
         program: Program,
         runner: Runner,
         arrays: list[dict[str, Any]],
+        gradients: Sequence[Any],
     ) -> None:
         self.keys = [each.job.key for each in members]
         self._paths = [each.job.site.path for each in members]
@@ -57,6 +59,7 @@ class Batch:
         self._program = program
         self._runner = runner
         self._arrays = arrays
+        self._kinds = set(map(type, gradients))
         self._stored: list[Any] = []
         self._share()
 
@@ -78,14 +81,18 @@ class Batch:
         if not all(each.progress.is_current for each in self._shared) and not self._renewed():
             return False
         self._stored = [key.stored for key in self.keys]
-        return self._runner.takes(self._stored, gradients)
+        return self._fit(gradients)
+
+    def _fit(self, gradients: list[Any]) -> bool:
+        known = self._kinds.issuperset(map(type, gradients))
+        return known and self._runner.takes(self._stored, gradients)
 
     def follows(self, before: list[Any], gradients: list[Any]) -> bool:
         """Whether gradients that transforms made of others can be used as they are."""
         seen = viewed(self.seam, before)
         if seen is not None and all(map(is_, seen, gradients)):
             return True
-        return self._runner.takes(self._stored, gradients)
+        return self._fit(gradients)
 
     def given(self, gradients: list[Any]) -> list[Given]:
         """What transforms are given of the parameters."""
@@ -140,15 +147,17 @@ class Batch:
 
     def _share(self) -> None:
         """Let parameters of one past and one rule have one progress."""
-        pasts = [(each.rule, each.t, each.step, each.scalars) for each in self._states]
-        marks = [(id(rule), t, step, *scalars.values()) for rule, t, step, scalars in pasts]
-        sets = {mark: place for place, mark in enumerate(dict.fromkeys(marks))}
-        distinct = dict(zip(marks, pasts, strict=True))
-        self._shared = [Shared(rule, Progress(*past)) for rule, *past in map(distinct.get, sets)]
-        self._runner.share([sets[mark] for mark in marks])
-        for state, its, mark in zip(self._states, self._arrays, marks, strict=True):
+        marks = [(id(s.rule), s.t, s.step, *s.scalars.values()) for s in self._states]
+        firsts = dict(zip(reversed(marks), reversed(self._states), strict=True))
+        places = {mark: place for place, mark in enumerate(firsts)}
+        self._shared = [
+            Shared(each.rule, Progress(each.t, each.step, each.scalars)) for each in firsts.values()
+        ]
+        sets = [places[mark] for mark in marks]
+        self._runner.share(sets)
+        for state, its, place in zip(self._states, self._arrays, sets, strict=True):
             state.arrays = its
-            state.progress = self._shared[sets[mark]].progress
+            state.progress = self._shared[place].progress
 
 
 def members_of(members: Sequence[Member], program: Program, types: Any, gradients: Any) -> Members:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from optshare import registry
 from optshare.batches.batch import Batch, Member, members_of
 from optshare.batches.blocked import Blocked
 from optshare.batches.compiled import Compiled
@@ -104,7 +105,8 @@ class Batches:
         """
         kinds: dict[Kind, list[Member]] = {}
         for each in members:
-            if id(each.job.key) in gradients and id(each.job.key) not in self._refused:
+            place = id(each.job.key)
+            if place not in self._refused and _is_own(each, gradients.get(place)):
                 kind = _kind(each)
                 if kind is not None:
                     kinds.setdefault(kind, []).append(each)
@@ -131,7 +133,12 @@ def _batch(kind: Kind, members: list[Member], gradients: list[Any]) -> Batch:
     size = sum(max(each.size, EACH) for each in told.values)
     compiling = host.is_wanted() and size >= FEWEST
     runner = Compiled(told) if compiling else Blocked(told)
-    return Batch(members, kind.program, runner, told.states)
+    return Batch(members, kind.program, runner, told.states, gradients)
+
+
+def _is_own(member: Member, gradient: Any) -> bool:
+    """Whether a gradient is an array of the parameter's engine."""
+    return member.job.backend.name in registry.claimants(gradient.__class__)
 
 
 def _kind(member: Member) -> Kind | None:
