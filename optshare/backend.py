@@ -137,7 +137,7 @@ class Seam:
     def addressing(self, arrays: Sequence[Any]) -> Addressing | None:
         """How to find the memory of many arrays at once; `None` if only `host_view` tells.
 
-        The arrays are examples, each of host memory and with a `host_view`.
+        The arrays are examples, of one dtype, each with a `host_view`.
         """
         return None
 

@@ -156,8 +156,11 @@ class Binding:
         ]
 
     def _is_parallel(self, gradients: Any) -> bool:
-        nested = any(is_container(each) or _is_module(each) for each in gradients)
-        return len(gradients) == len(self.entries) and not nested
+        if len(gradients) != len(self.entries):
+            return False
+        kinds = set(map(type, gradients))
+        examples = (next(each for each in gradients if type(each) is kind) for kind in kinds)
+        return not any(is_container(each) or _is_module(each) for each in examples)
 
     def _along_paths(self, gradients: Any) -> Pairs:
         """The gradients of a tree laid out like the model; those of tied places are summed."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from operator import attrgetter, is_, itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,13 +21,21 @@ BLOCK = 1 << 17
 """The most elements of small parameters side by side, which a core's cache holds."""
 
 
+_shape, _dtype, _base = attrgetter("shape"), attrgetter("dtype"), attrgetter("base")
+_is_writeable = attrgetter("flags.writeable")
+
+
 class Block(NamedTuple):
     """Small parameters side by side, which have one set of constants."""
 
-    places: list[int]
-    cuts: list[slice]
-    """Where each of them is."""
-    size: int
+    pick: Callable[[list[Array]], tuple[Array, ...]]
+    """Gives those of a list that are theirs."""
+    value: Array
+    """Room for the values."""
+    parts: list[Array]
+    """That of each of them."""
+    gradient: Array
+    """Room for the gradients."""
     state: dict[str, Array]
     """Of all of them, in arrays of one dimension."""
     given: int
@@ -39,6 +50,8 @@ class Blocked:
         self._working = np.dtype(members.types.working)
         self._shapes = [each.shape for each in members.values]
         self._dtype = np.dtype(members.types.gradient)
+        self._known: list[Any] = []
+        self._written = set[int]()
         self._values: list[Array] = []
         self._gradients: list[Array] = []
         self._small: list[Block] = []
@@ -51,11 +64,11 @@ class Blocked:
         found = [place for place, is_small in enumerate(small) if is_small]
         groups = [[p for p in found if sets[p] == each] for each in sorted(set(sets))]
         runs = [run for group in groups for run in self._runs(group) if len(run) > 1]
-        self._small = [self._block(run, sets[run[0]]) for run in runs]
+        largest = max((sum(values[p].size for p in run) for run in runs), default=0)
+        room = np.empty(largest, self._members.types.value), np.empty(largest, self._dtype)
+        self._small = [self._block(run, sets[run[0]], *room) for run in runs]
         blocked = {place for run in runs for place in run}
         self._large = [(p, its) for p, its in enumerate(sets) if p not in blocked]
-        largest = max((each.size for each in self._small), default=0)
-        self._flat = np.empty(largest, self._members.types.value), np.empty(largest, self._dtype)
 
     def _runs(self, places: list[int]) -> list[list[int]]:
         """Parameters that fill a block, and those that fill the next one."""
@@ -70,42 +83,56 @@ class Blocked:
             room -= size
         return found
 
-    def _block(self, places: list[int], given: int) -> Block:
+    def _block(self, places: list[int], given: int, value: Array, gradient: Array) -> Block:
         ends = np.cumsum([self._members.values[place].size for place in places]).tolist()
-        cuts = [slice(first, last) for first, last in zip([0, *ends], ends, strict=False)]
-        names = self._members.program.results
-        state = {name: np.empty(ends[-1], self._working) for name in names}
-        for place, cut in zip(places, cuts, strict=True):
+        cuts = [slice(first, last) for first, last in pairwise([0, *ends])]
+        shapes = [self._shapes[place] for place in places]
+        state = {name: np.empty(ends[-1], self._working) for name in self._members.program.results}
+        for place, cut, shape in zip(places, cuts, shapes, strict=True):
+            held = self._members.states[place]
             for name, flat in state.items():
-                held = self._members.states[place]
-                own = flat[cut].reshape(held[name].shape)
+                own = flat[cut].reshape(shape)
                 np.copyto(own, held[name])
                 held[name] = own
-        return Block(places, cuts, ends[-1], state, given)
+        parts = [value[cut].reshape(shape) for cut, shape in zip(cuts, shapes, strict=True)]
+        room = value[: ends[-1]], parts, gradient[: ends[-1]]
+        return Block(itemgetter(*places), *room, state, given)
 
     def takes(self, stored: list[Any], gradients: list[Any]) -> bool:
         """Whether arrays are like the batch's, and no gradient is to be written."""
         seam = self._members.seam
         values, found = viewed(seam, stored), viewed(seam, gradients)
-        if values is None or found is None:
+        if values is None or found is None or not self._are_known(values):
             return False
-        fits = (
-            [each.shape for each in values] == self._shapes
-            and [each.shape for each in found] == self._shapes
-            and {each.dtype for each in found} == {self._dtype}
-            and {each.dtype for each in values} == {np.dtype(self._members.types.value)}
-            and all(each.flags.writeable for each in values)
-            and set(map(seam.memory, values)).isdisjoint(map(seam.memory, found))
-        )
         self._values, self._gradients = values, found
-        return fits
+        return (
+            list(map(_shape, found)) == self._shapes
+            and set(map(_dtype, found)) == {self._dtype}
+            and all(map(_is_writeable, values))
+            and not self._meet(found)
+        )
+
+    def _are_known(self, values: list[Array]) -> bool:
+        """Whether the values are laid out like those of the batch; mostly they are the same."""
+        known = [reference() for reference in self._known]
+        if len(known) == len(values) and all(map(is_, known, values)):
+            return True
+        self._known = list(map(weakref.ref, values))
+        self._written = set(map(self._members.seam.memory, values))
+        fits = list(map(_shape, values)) == self._shapes
+        return fits and set(map(_dtype, values)) == {np.dtype(self._members.types.value)}
+
+    def _meet(self, gradients: list[Array]) -> bool:
+        """Whether a gradient shares memory with a value."""
+        owning = all(each is None for each in map(_base, gradients))
+        found = map(id if owning else self._members.seam.memory, gradients)
+        return not self._written.isdisjoint(found)
 
     def is_finite(self) -> bool:
         """Whether every element of every gradient is finite."""
         for block in self._small:
-            flat = self._flat[1][: block.size]
-            self._gathered(block, self._gradients, flat)
-            if not _is_finite(flat):
+            _gather(block.pick(self._gradients), block.gradient)
+            if not _is_finite(block.gradient):
                 return False
         return all(
             _is_finite(flat)
@@ -116,13 +143,13 @@ class Blocked:
     def run(self, scalars: Sequence[Scalars], scale: float) -> None:
         """Update the parameters."""
         for block in self._small:
-            value, gradient = (each[: block.size] for each in self._flat)
-            self._gathered(block, self._values, value)
-            self._gathered(block, self._gradients, gradient)
-            self._apply(value, gradient, block.state, scalars[block.given], scale)
-            for place, cut in zip(block.places, block.cuts, strict=True):
-                own = self._values[place]
-                own[...] = value[cut].reshape(own.shape)
+            values = block.pick(self._values)
+            _gather(values, block.value)
+            _gather(block.pick(self._gradients), block.gradient)
+            given = scalars[block.given]
+            self._apply(block.value, block.gradient, block.state, given, scale)
+            for value, part in zip(values, block.parts, strict=True):
+                value[...] = part
         for place, given in self._large:
             state = self._members.states[place]
             self._apply(self._values[place], self._gradients[place], state, scalars[given], scale)
@@ -134,9 +161,9 @@ class Blocked:
         given = value, gradient, state, scalars, self._working
         kernel.apply(self._members.program, *given, scale)
 
-    @staticmethod
-    def _gathered(block: Block, arrays: list[Array], flat: Array) -> None:
-        np.concatenate([arrays[place] for place in block.places], axis=None, out=flat)
+
+def _gather(arrays: Sequence[Array], flat: Array) -> None:
+    np.concatenate(arrays, axis=None, out=flat)
 
 
 def _is_finite(flat: Array) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from operator import is_
+from operator import is_, itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +23,9 @@ from optshare.state import IdentityStore
 FEWEST = 1 << 15
 """The fewest elements in all, or the fewest parameters times 256, worth a compiled kernel."""
 EACH = 1 << 8
+
+
+_key, _gradient = itemgetter(0), itemgetter(1)
 
 
 class Kind(NamedTuple):
@@ -77,8 +80,9 @@ class Batches:
         known = self._of.get(id(pairs[0][0])) if pairs else None
         if known is None or len(known[1].keys) != len(pairs):
             return None
-        keys, gradients = zip(*pairs, strict=True)
-        return Ready(known[1], list(gradients)) if all(map(is_, keys, known[1].keys)) else None
+        if not all(map(is_, map(_key, pairs), known[1].keys)):
+            return None
+        return Ready(known[1], list(map(_gradient, pairs)))
 
     def _complete(self, pairs: Pairs) -> list[Ready]:
         """The batches all of whose parameters are here, in their order; one of each kind."""

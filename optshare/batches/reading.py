@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
 from operator import is_
 from typing import Any
 
 import numpy as np
 
-from optshare.backend import Seam
+from optshare.backend import Addressing, Seam
 from optshare.kernels import host
 from optshare.kernels.table import Integers
 
@@ -25,7 +26,7 @@ def reading(seam: Seam, arrays: list[Any], *, writeable: bool = False) -> Reader
     """
     own = seam.addressing(arrays)
     if own is not None:
-        return _Lasting(own.full, own.again) if writeable else _integers(own.full)
+        return _Lasting(own)
     views = viewed(seam, arrays) or []
     read = host.addresses_like(views, writeable=writeable)
     return lambda others: None if (seen := viewed(seam, others)) is None else read(seen)
@@ -40,20 +41,25 @@ def viewed(seam: Seam, arrays: list[Any]) -> list[Any] | None:
 
 
 class _Lasting:
-    """A reader of arrays that mostly are the same objects as the last time."""
+    """A reader of arrays that often are the same objects as the last time.
 
-    def __init__(self, full: Callable[..., Any], again: Callable[..., Any]) -> None:
-        self._full = _integers(full)
-        self._again = again
-        self._arrays: list[Any] = []
+    It keeps none of them alive.
+    """
+
+    def __init__(self, own: Addressing) -> None:
+        self._full, self._again = _integers(own.full), own.again
+        self._known: list[Any] = []
         self._found: Integers | None = None
 
     def __call__(self, arrays: list[Any]) -> Integers | None:
-        if len(arrays) == len(self._arrays) and all(map(is_, arrays, self._arrays)):
-            now = np.array(self._again(arrays), np.int64)
-            if self._found is not None and (now == self._found).all():
-                return self._found
-        self._arrays, self._found = arrays, self._full(arrays)
+        if self._found is not None and len(arrays) == len(self._known):
+            known = [reference() for reference in self._known]
+            if all(map(is_, arrays, known)):
+                now = np.array(self._again(arrays), np.int64)
+                if (now == self._found).all():
+                    return self._found
+        self._found = self._full(arrays)
+        self._known = list(map(weakref.ref, arrays))
         return self._found
 
 
