@@ -14,6 +14,8 @@ import numpy as np
 from optshare.batches.reading import viewed
 from optshare.batches.runner import Array, Members, Scalars
 from optshare.kernels import numpy as kernel
+from optshare.kernels import threads
+from optshare.kernels.table import ALONE
 
 SMALL = 1 << 14
 """The most elements of a parameter that is worth a copy: calling NumPy costs more than copying."""
@@ -150,10 +152,22 @@ class Blocked:
             self._apply(block.value, block.gradient, block.state, given, scale)
             for value, part in zip(values, block.parts, strict=True):
                 value[...] = part
-        for place, given in self._large:
-            state = self._members.states[place]
-            self._apply(self._values[place], self._gradients[place], state, scalars[given], scale)
+        size = sum(self._members.values[place].size for place, _ in self._large)
+        parts = max(1, min(threads.count(), size // ALONE))
+        threads.spread(self._run, [(part, parts, scalars, scale) for part in range(parts)])
         self._values, self._gradients = [], []
+
+    def _run(self, part: int, parts: int, scalars: Sequence[Scalars], scale: float) -> None:
+        """Update one of so many equal parts of each large parameter."""
+        with np.errstate(all="ignore"):
+            for place, given in self._large:
+                size = self._members.values[place].size
+                cut = slice(size * part // parts, size * (part + 1) // parts)
+                state = self._members.states[place]
+                own = {name: flat(each)[cut] for name, each in state.items()}
+                value, gradient = self._values[place], self._gradients[place]
+                its = flat(value)[cut], flat(gradient)[cut], own, scalars[given]
+                self._apply(*its, scale)
 
     def _apply(
         self, value: Array, gradient: Array, state: dict[str, Array], scalars: Scalars, scale: float
@@ -164,6 +178,15 @@ class Blocked:
 
 def _gather(arrays: Sequence[Array], flat: Array) -> None:
     np.concatenate(arrays, axis=None, out=flat)
+
+
+def flat(array: Array) -> Array:
+    """The elements of an array in the order of its memory, without a copy.
+
+    >>> flat(np.array([[1, 2], [3, 4]], order="F")).tolist()
+    [1, 3, 2, 4]
+    """
+    return (array if array.flags.c_contiguous else array.T).reshape(-1)
 
 
 def _is_finite(flat: Array) -> bool:
