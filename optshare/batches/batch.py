@@ -55,6 +55,7 @@ class Batch:
         self.keys = [each.job.key for each in members]
         self._paths = [each.job.site.path for each in members]
         self.seam = members[0].job.seam
+        self._ops: Any = members[0].job.backend.ops
         self._states = [each.state for each in members]
         self._program = program
         self._runner = runner
@@ -89,16 +90,20 @@ class Batch:
 
     def follows(self, before: list[Any], gradients: list[Any]) -> bool:
         """Whether gradients that transforms made of others can be used as they are."""
-        seen = viewed(self.seam, before)
-        if seen is not None and all(map(is_, seen, gradients)):
+        seen = viewed(self.seam, before) or before
+        if all(map(is_, seen, gradients)):
             return True
         return self._fit(gradients)
 
     def given(self, gradients: list[Any]) -> list[Given]:
         """What transforms are given of the parameters."""
-        values, found = viewed(self.seam, self._stored), viewed(self.seam, gradients)
-        each = zip(self.keys, self._paths, values or [], found or [], strict=True)
-        return [Given(key, path, np, value, gradient) for key, path, value, gradient in each]
+        ops: Any = np
+        arrays: list[Any] = [viewed(self.seam, each) for each in (self._stored, gradients)]
+        if None in arrays:
+            ops = self._ops
+            arrays = [[ops.stop_gradient(x) for x in each] for each in (self._stored, gradients)]
+        each = zip(self.keys, self._paths, *arrays, strict=True)
+        return [Given(key, path, ops, value, gradient) for key, path, value, gradient in each]
 
     def is_finite(self) -> bool:
         """Whether every element of the gradients is finite."""
@@ -169,7 +174,14 @@ def members_of(members: Sequence[Member], program: Program, types: Any, gradient
         types=types,
         title=members[0].state.rule.kind,
         stored=[each.key.stored for each in jobs],
-        values=[each.view for each in jobs],
+        values=[view_of(each) for each in jobs],
         gradients=list(gradients),
         states=[dict(each.state.arrays) for each in members],
     )
+
+
+def view_of(job: Job) -> Any:
+    """A parameter's memory as an array of NumPy's or CuPy's; `None` if neither sees it."""
+    if job.view is not None or not hasattr(job.seam, "device_view"):
+        return job.view
+    return job.seam.device_view(job.key.stored)

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from optshare import registry
-from optshare.batches.batch import Batch, Member, members_of
+from optshare.batches.batch import Batch, Member, members_of, view_of
 from optshare.batches.blocked import Blocked
 from optshare.batches.compiled import Compiled
+from optshare.batches.device import OnDevice
 from optshare.binding import Pairs
 from optshare.dtypes import dtype_name, working_dtype
 from optshare.kernels import host
@@ -23,6 +24,7 @@ from optshare.state import IdentityStore
 FEWEST = 1 << 15
 """The fewest elements in all, or the fewest parameters times 256, worth a compiled kernel."""
 EACH = 1 << 8
+HOST = "host"
 
 
 _key, _gradient = itemgetter(0), itemgetter(1)
@@ -32,7 +34,8 @@ class Kind(NamedTuple):
     """What the parameters of a batch have in common."""
 
     backend: int
-    in_place: bool
+    place: Any
+    """The memory: `"host"`, or the number of a CUDA device."""
     program: Program
     types: Types
 
@@ -135,8 +138,12 @@ def _apart(ready: list[Ready]) -> list[Ready]:
 def _batch(kind: Kind, members: list[Member], gradients: list[Any]) -> Batch:
     told = members_of(members, kind.program, kind.types, gradients)
     size = sum(max(each.size, EACH) for each in told.values)
-    compiling = host.is_wanted() and size >= FEWEST
-    runner = Compiled(told) if compiling else Blocked(told)
+    if kind.place != HOST:
+        runner = OnDevice(told)
+    elif host.is_wanted() and size >= FEWEST:
+        runner = Compiled(told)
+    else:
+        runner = Blocked(told)
     return Batch(members, kind.program, runner, told.states, gradients)
 
 
@@ -148,22 +155,25 @@ def _is_own(member: Member, gradient: Any) -> bool:
 def _kind(member: Member) -> Kind | None:
     """What a parameter has in common with others; `None` if it is updated by itself."""
     job, state = member
-    rule, value = state.rule, job.view
-    pieces = rule.split()
+    pieces, value = state.rule.split(), view_of(job)
     if value is None or not job.in_place or state.master is not None or len(pieces) != 1:
         return None
-    arrays = [value, job.gradient, *state.arrays.values()]
-    if not pieces[0].elementwise or not _are_alike(arrays):
+    gradient = job.gradient if job.view is not None else job.seam.device_view(job.gradient)
+    states = list(state.arrays.values())
+    if job.view is None:
+        states = [job.seam.device_view(each) for each in states]
+    if not pieces[0].elementwise or not _are_alike([value, gradient, *states]):
         return None
     if set(Stage(pieces[0]).own(dict(state.arrays))) != set(state.arrays):
         return None
     working = np.dtype(working_dtype(value, np)).name
-    types = Types(dtype_name(value.dtype), dtype_name(job.gradient.dtype), working)
-    return Kind(id(job.backend), job.in_place, program_of(pieces[0].rule), types)
+    types = Types(dtype_name(value.dtype), dtype_name(gradient.dtype), working)
+    place = HOST if job.view is not None else value.device.id
+    return Kind(id(job.backend), place, program_of(pieces[0].rule), types)
 
 
 def _are_alike(arrays: list[Any]) -> bool:
     """Whether arrays of real numbers have their elements in one order, without gaps."""
-    real = all(each.dtype.name in host.DTYPES for each in arrays)
+    real = all(each is not None and each.dtype.name in host.DTYPES for each in arrays)
     flags = [each.flags for each in arrays]
     return real and (all(f.c_contiguous for f in flags) or all(f.f_contiguous for f in flags))
