@@ -140,7 +140,7 @@ def _batch(kind: Kind, members: list[Member], gradients: list[Any]) -> Batch:
     size = sum(max(each.size, EACH) for each in told.values)
     if kind.place != HOST:
         runner = OnDevice(told)
-    elif host.is_wanted() and size >= FEWEST:
+    elif size >= FEWEST and host.is_usable():
         runner = Compiled(told)
     else:
         runner = Blocked(told)
