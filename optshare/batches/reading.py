@@ -14,6 +14,7 @@ from optshare.kernels import host
 from optshare.kernels.table import Integers
 
 Reader = Callable[[list[Any]], Integers | None]
+Remember = Callable[[list[Any]], Callable[[], list[Any]]]
 
 
 def reading(seam: Seam, arrays: list[Any], *, writeable: bool = False) -> Reader:
@@ -26,7 +27,7 @@ def reading(seam: Seam, arrays: list[Any], *, writeable: bool = False) -> Reader
     """
     own = seam.addressing(arrays)
     if own is not None:
-        return _Lasting(own)
+        return _Lasting(own, _strongly if writeable else _weakly)
     views = viewed(seam, arrays) or []
     read = host.addresses_like(views, writeable=writeable)
     return lambda others: None if (seen := viewed(seam, others)) is None else read(seen)
@@ -43,24 +44,39 @@ def viewed(seam: Seam, arrays: list[Any]) -> list[Any] | None:
 class _Lasting:
     """A reader of arrays that often are the same objects as the last time.
 
-    It keeps none of them alive.
+    Args:
+        own: the engine's own way.
+        remember: makes of arrays a function that gives them again.
     """
 
-    def __init__(self, own: Addressing) -> None:
+    def __init__(self, own: Addressing, remember: Remember) -> None:
         self._full, self._again = _integers(own.full), own.again
-        self._known: list[Any] = []
+        self._remember = remember
+        self._known: Callable[[], list[Any]] = list
         self._found: Integers | None = None
 
     def __call__(self, arrays: list[Any]) -> Integers | None:
-        if self._found is not None and len(arrays) == len(self._known):
-            known = [reference() for reference in self._known]
-            if all(map(is_, arrays, known)):
-                now = np.array(self._again(arrays), np.int64)
-                if (now == self._found).all():
-                    return self._found
+        if self._found is not None and _are_same(arrays, self._known()):
+            now = np.array(self._again(arrays), np.int64)
+            if (now == self._found).all():
+                return self._found
         self._found = self._full(arrays)
-        self._known = list(map(weakref.ref, arrays))
+        self._known = self._remember(arrays)
         return self._found
+
+
+def _are_same(arrays: list[Any], others: list[Any]) -> bool:
+    return len(arrays) == len(others) and all(map(is_, arrays, others))
+
+
+def _strongly(arrays: list[Any]) -> Callable[[], list[Any]]:
+    return lambda: arrays
+
+
+def _weakly(arrays: list[Any]) -> Callable[[], list[Any]]:
+    """Remembers arrays without keeping them alive."""
+    references = list(map(weakref.ref, arrays))
+    return lambda: [reference() for reference in references]
 
 
 def _integers(read: Callable[[Sequence[Any]], Sequence[int] | None]) -> Reader:
