@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
+import numpy as np
 import torch
 
 from optshare.extend import Addressing
 
+Integers = np.ndarray[Any, np.dtype[np.int64]]
 KINDS = {torch.Tensor, torch.nn.Parameter}
 """What has its numbers in memory of its own; a subclass may do as it likes."""
 
@@ -22,7 +24,7 @@ def addressing(arrays: Sequence[Any]) -> Addressing:
     strides = list(map(torch.Tensor.stride, arrays))
     dense = all(map(torch.Tensor.is_contiguous, arrays))
 
-    def full(others: Sequence[Any]) -> list[int] | None:
+    def full(others: Sequence[Any]) -> Integers | None:
         alike = (
             KINDS.issuperset(map(type, others))
             and set(map(_kind, others)) == kinds
@@ -40,6 +42,6 @@ def addressing(arrays: Sequence[Any]) -> Addressing:
     return Addressing(full, again)
 
 
-def again(tensors: Sequence[Any]) -> list[int]:
+def again(tensors: Sequence[Any]) -> Integers:
     """The address of each tensor."""
-    return list(map(torch.Tensor.data_ptr, tensors))
+    return np.fromiter(map(torch.Tensor.data_ptr, tensors), np.int64, len(tensors))

@@ -41,7 +41,6 @@ class Batch:
         program: what updates each of them.
         runner: the kernel, for these parameters in this order.
         arrays: the state of each, by name, in the arrays that the kernel knows.
-        gradients: examples.
     """
 
     def __init__(
@@ -50,7 +49,6 @@ class Batch:
         program: Program,
         runner: Runner,
         arrays: list[dict[str, Any]],
-        gradients: Sequence[Any],
     ) -> None:
         self.keys = [each.job.key for each in members]
         self._paths = [each.job.site.path for each in members]
@@ -60,7 +58,6 @@ class Batch:
         self._program = program
         self._runner = runner
         self._arrays = arrays
-        self._kinds = set(map(type, gradients))
         self._stored: list[Any] = []
         self._share()
 
@@ -82,18 +79,14 @@ class Batch:
         if not all(each.progress.is_current for each in self._shared) and not self._renewed():
             return False
         self._stored = [key.stored for key in self.keys]
-        return self._fit(gradients)
-
-    def _fit(self, gradients: list[Any]) -> bool:
-        known = self._kinds.issuperset(map(type, gradients))
-        return known and self._runner.takes(self._stored, gradients)
+        return self._runner.takes(self._stored, gradients)
 
     def follows(self, before: list[Any], gradients: list[Any]) -> bool:
         """Whether gradients that transforms made of others can be used as they are."""
         seen = viewed(self.seam, before) or before
         if all(map(is_, seen, gradients)):
             return True
-        return self._fit(gradients)
+        return self._runner.takes(self._stored, gradients)
 
     def given(self, gradients: list[Any]) -> list[Given]:
         """What transforms are given of the parameters."""

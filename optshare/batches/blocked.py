@@ -52,6 +52,7 @@ class Blocked:
         self._working = np.dtype(members.types.working)
         self._shapes = [each.shape for each in members.values]
         self._dtype = np.dtype(members.types.gradient)
+        self._kinds = set(map(type, members.gradients))
         self._known: list[Any] = []
         self._written = set[int]()
         self._values: list[Array] = []
@@ -103,6 +104,8 @@ class Blocked:
     def takes(self, stored: list[Any], gradients: list[Any]) -> bool:
         """Whether arrays are like the batch's, and no gradient is to be written."""
         seam = self._members.seam
+        if not self._kinds.issuperset(map(type, gradients)):
+            return False
         values, found = viewed(seam, stored), viewed(seam, gradients)
         if values is None or found is None or not self._are_known(values):
             return False

@@ -28,6 +28,7 @@ class OnDevice:
         self._states = [
             [self._seam.device_view(each[name]) for name in self._names] for each in members.states
         ]
+        self._kinds = set(map(type, members.gradients))
         self._stored: list[Any] = []
         self._values: list[Any] = []
         self._gradients: list[Any] = []
@@ -38,6 +39,8 @@ class OnDevice:
 
     def takes(self, stored: list[Any], gradients: list[Any]) -> bool:
         """Whether arrays are laid out as the kernel expects, and no gradient is to be written."""
+        if not self._kinds.issuperset(map(type, gradients)):
+            return False
         with self._seam.device_stream(stored[0]):
             values, found = self._views(stored), self._views(gradients)
         if values is None or found is None:

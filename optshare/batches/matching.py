@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from operator import is_, itemgetter
+from operator import is_
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,21 +13,18 @@ from optshare.batches.batch import Batch, Member, members_of, view_of
 from optshare.batches.blocked import Blocked
 from optshare.batches.compiled import Compiled
 from optshare.batches.device import OnDevice
-from optshare.binding import Pairs
 from optshare.dtypes import dtype_name, working_dtype
 from optshare.kernels import host
 from optshare.kernels.host import Types
 from optshare.kernels.program import Program, program_of
 from optshare.kernels.stages import Stage
+from optshare.paired import Paired
 from optshare.state import IdentityStore
 
 FEWEST = 1 << 15
 """The fewest elements in all, or the fewest parameters times 256, worth a compiled kernel."""
 EACH = 1 << 8
 HOST = "host"
-
-
-_key, _gradient = itemgetter(0), itemgetter(1)
 
 
 class Kind(NamedTuple):
@@ -58,7 +55,7 @@ class Batches:
     def __reduce__(self) -> tuple[Any, ...]:
         return Batches, ()
 
-    def taken(self, store: IdentityStore, pairs: Pairs) -> tuple[list[Ready], Pairs]:
+    def taken(self, store: IdentityStore, pairs: Paired) -> tuple[list[Ready], Paired]:
         """The batches that are ready for their gradients, and the pairs that are in none.
 
         Args:
@@ -74,22 +71,21 @@ class Batches:
         if len(ready) > 1:
             ready = _apart(ready)
         if len(ready) == len(found) and whole:
-            return ready, []
+            return ready, Paired([], [])
         taken = {id(key) for each in ready for key in each.batch.keys}
-        return ready, [pair for pair in pairs if id(pair[0]) not in taken]
+        return ready, Paired.of(pair for pair in pairs if id(pair[0]) not in taken)
 
-    def _whole(self, pairs: Pairs) -> Ready | None:
+    def _whole(self, pairs: Paired) -> Ready | None:
         """The one batch of all these parameters."""
-        known = self._of.get(id(pairs[0][0])) if pairs else None
+        known = self._of.get(id(pairs.keys[0])) if pairs.keys else None
         if known is None or len(known[1].keys) != len(pairs):
             return None
-        if not all(map(is_, map(_key, pairs), known[1].keys)):
-            return None
-        return Ready(known[1], list(map(_gradient, pairs)))
+        same = all(map(is_, pairs.keys, known[1].keys))
+        return Ready(known[1], pairs.gradients) if same else None
 
-    def _complete(self, pairs: Pairs) -> list[Ready]:
+    def _complete(self, pairs: Paired) -> list[Ready]:
         """The batches all of whose parameters are here, in their order; one of each kind."""
-        parts: dict[int, tuple[Kind, Batch, Pairs]] = {}
+        parts: dict[int, tuple[Kind, Batch, list[tuple[Any, Any]]]] = {}
         for pair in pairs:
             known = self._of.get(id(pair[0]))
             if known is not None:
@@ -144,7 +140,7 @@ def _batch(kind: Kind, members: list[Member], gradients: list[Any]) -> Batch:
         runner = Compiled(told)
     else:
         runner = Blocked(told)
-    return Batch(members, kind.program, runner, told.states, gradients)
+    return Batch(members, kind.program, runner, told.states)
 
 
 def _is_own(member: Member, gradient: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from operator import is_
 from typing import Any
 
@@ -28,9 +28,17 @@ def reading(seam: Seam, arrays: list[Any], *, writeable: bool = False) -> Reader
     own = seam.addressing(arrays)
     if own is not None:
         return _Lasting(own, _strongly if writeable else _weakly)
-    views = viewed(seam, arrays) or []
-    read = host.addresses_like(views, writeable=writeable)
-    return lambda others: None if (seen := viewed(seam, others)) is None else read(seen)
+    read = host.addresses_like(viewed(seam, arrays) or [], writeable=writeable)
+    kinds = set(map(type, arrays))
+
+    def addresses(others: list[Any]) -> Integers | None:
+        found = read(others)
+        if found is not None or not kinds.issuperset(map(type, others)):
+            return found
+        seen = viewed(seam, others)
+        return None if seen is None or seen is others else read(seen)
+
+    return addresses
 
 
 def viewed(seam: Seam, arrays: list[Any]) -> list[Any] | None:
@@ -50,14 +58,14 @@ class _Lasting:
     """
 
     def __init__(self, own: Addressing, remember: Remember) -> None:
-        self._full, self._again = _integers(own.full), own.again
+        self._full, self._again = own.full, own.again
         self._remember = remember
         self._known: Callable[[], list[Any]] = list
         self._found: Integers | None = None
 
     def __call__(self, arrays: list[Any]) -> Integers | None:
         if self._found is not None and _are_same(arrays, self._known()):
-            now = np.array(self._again(arrays), np.int64)
+            now = self._again(arrays)
             if (now == self._found).all():
                 return self._found
         self._found = self._full(arrays)
@@ -77,11 +85,3 @@ def _weakly(arrays: list[Any]) -> Callable[[], list[Any]]:
     """Remembers arrays without keeping them alive."""
     references = list(map(weakref.ref, arrays))
     return lambda: [reference() for reference in references]
-
-
-def _integers(read: Callable[[Sequence[Any]], Sequence[int] | None]) -> Reader:
-    def addresses(arrays: list[Any]) -> Integers | None:
-        found = read(arrays)
-        return None if found is None else np.array(found, np.int64)
-
-    return addresses

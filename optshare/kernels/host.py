@@ -75,7 +75,8 @@ def addresses_like(arrays: list[Any], *, writeable: bool = False) -> Addresses:
     layouts = [_layout(each) for each in arrays]
 
     def read(others: list[Any]) -> Integers | None:
-        fits = [_layout(each) for each in others] == layouts
+        fits = {np.ndarray}.issuperset(map(type, others))
+        fits = fits and [_layout(each) for each in others] == layouts
         if not fits or (writeable and not all(each.flags.writeable for each in others)):
             return None
         return np.array([address(each) for each in others], np.int64)
