@@ -124,6 +124,9 @@ class Blocked:
             return True
         self._known = list(map(weakref.ref, values))
         self._written = set(map(self._members.seam.memory, values))
+        if len(self._written) < len(values) and _overlap(values):
+            self._known = []
+            return False
         fits = list(map(_shape, values)) == self._shapes
         return fits and set(map(_dtype, values)) == {np.dtype(self._members.types.value)}
 
@@ -190,6 +193,12 @@ def flat(array: Array) -> Array:
     [1, 3, 2, 4]
     """
     return (array if array.flags.c_contiguous else array.T).reshape(-1)
+
+
+def _overlap(arrays: list[Array]) -> bool:
+    """Whether the memory of one array ends behind the beginning of another one's."""
+    bounds = sorted(map(np.lib.array_utils.byte_bounds, arrays))
+    return any(end > start for (_, end), (start, _) in pairwise(bounds))
 
 
 def _is_finite(flat: Array) -> bool:

@@ -58,13 +58,14 @@ class Compiled:
         """Whether a value shares memory with another one, or with a gradient."""
         if not np.array_equal(values, self._sorted):
             order = np.argsort(values)
+            order = order[self._widths[order] > 0]
             starts = values[order]
             self._ends = starts + self._widths[order]
             self._sorted, self._starts = values.copy(), np.append(starts, _BEYOND)
         if (self._ends > self._starts[1:]).any():
             return True
         behind = self._starts[np.searchsorted(self._ends, gradients, side="right")]
-        return bool((behind < gradients + self._bytes).any())
+        return bool(((behind < gradients + self._bytes) & (self._bytes > 0)).any())
 
     def is_finite(self) -> bool:
         """Whether every element of every gradient is finite."""

@@ -122,7 +122,8 @@ RULES = {"sgd": optshare.SGD(lr=0.1), "adam": optshare.Adam(lr=0.1)}
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 @pytest.mark.parametrize("engine", GRADIENTS)
-def test_an_update_allocates_one_new_value_on_jax_and_none_elsewhere(engine, rule):
+def test_an_update_allocates_one_new_value_on_jax_and_none_elsewhere(engine, rule, monkeypatch):
+    monkeypatch.setenv("OPTSHARE_KERNEL", "numpy")  # importing numba takes memory of its own
     p, g = parameter(engine), GRADIENTS[engine]()
     opt = optshare.Optimizer([p], rule)
     opt.update(p, g)
