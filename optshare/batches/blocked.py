@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -84,18 +85,20 @@ class Blocked:
         return Block(places, cuts, ends[-1], state, given)
 
     def takes(self, stored: list[Any], gradients: list[Any]) -> bool:
-        """Whether arrays are like the batch's, and no gradient is to be written."""
+        """Whether arrays are like the batch's, written once each, and no gradient is written."""
         seam = self._members.seam
         values, found = viewed(seam, stored), viewed(seam, gradients)
         if values is None or found is None:
             return False
+        memories = set(map(seam.memory, stored))
         fits = (
             [each.shape for each in values] == self._shapes
             and [each.shape for each in found] == self._shapes
             and {each.dtype for each in found} == {self._dtype}
             and {each.dtype for each in values} == {np.dtype(self._members.types.value)}
             and all(each.flags.writeable for each in values)
-            and set(map(seam.memory, values)).isdisjoint(map(seam.memory, found))
+            and memories.isdisjoint(map(seam.memory, gradients))
+            and (len(memories) == len(values) or not _overlap(values))
         )
         self._values, self._gradients = values, found
         return fits
@@ -137,6 +140,12 @@ class Blocked:
     @staticmethod
     def _gathered(block: Block, arrays: list[Array], flat: Array) -> None:
         np.concatenate([arrays[place] for place in block.places], axis=None, out=flat)
+
+
+def _overlap(arrays: list[Array]) -> bool:
+    """Whether the memory of one array ends behind the beginning of another one's."""
+    bounds = sorted(map(np.lib.array_utils.byte_bounds, arrays))
+    return any(end > start for (_, end), (start, _) in pairwise(bounds))
 
 
 def _is_finite(flat: Array) -> bool:

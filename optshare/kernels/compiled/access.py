@@ -20,6 +20,9 @@ Access = Callable[..., Any]
 
 _HALF, _BITS = ir.HalfType(), ir.IntType(16)
 _SINGLE, _SINGLE_BITS = ir.FloatType(), ir.IntType(32)
+_WORD = ir.IntType(64)
+_SIZE = _WORD(2**63 - 1)
+"""All bits of a double but its sign."""
 _STORED: dict[str, Any] = {
     "float16": _HALF,
     "bfloat16": _BITS,
@@ -94,11 +97,30 @@ def _converted(builder: Any, x: Any, dtype: str, other: str) -> Any:
     if dtype == "bfloat16":
         wide = builder.shl(builder.zext(x, _SINGLE_BITS), _SINGLE_BITS(16))
         return _converted(builder, builder.bitcast(wide, _SINGLE), "float32", other)
+    if dtype == "float64" and other in ("float16", "bfloat16"):
+        return _converted(builder, _to_odd(builder, x), "float32", other)
     if other == "bfloat16":
         return _as_bfloat16(builder, _converted(builder, x, dtype, "float32"))
     if _RANK[other] > _RANK[dtype]:
         return builder.fpext(x, _STORED[other])
     return builder.fptrunc(x, _STORED[other])
+
+
+def _to_odd(builder: Any, x: Any) -> Any:
+    """A double in single precision, rounded so that rounding it again is rounding once.
+
+    Of its two neighbours it is the one whose last bit is 1, which is no middle of two halves.
+    """
+    nearest = builder.fptrunc(x, _SINGLE)
+    back = builder.fpext(nearest, ir.DoubleType())
+    size, its_size = (builder.and_(builder.bitcast(each, _WORD), _SIZE) for each in (x, back))
+    bits = builder.bitcast(nearest, _SINGLE_BITS)
+    larger = builder.icmp_unsigned(">", size, its_size)
+    other = builder.select(larger, _SINGLE_BITS(1), _SINGLE_BITS(-1))
+    even = builder.not_(builder.trunc(bits, ir.IntType(1)))
+    inexact = builder.fcmp_ordered("one", x, back)
+    moved = builder.select(builder.and_(inexact, even), other, _SINGLE_BITS(0))
+    return builder.bitcast(builder.add(bits, moved), _SINGLE)
 
 
 def _as_bfloat16(builder: Any, x: Any) -> Any:
