@@ -55,6 +55,7 @@ class Batch:
         self.keys = [each.job.key for each in members]
         self._paths = [each.job.site.path for each in members]
         self.seam = members[0].job.seam
+        self._backend = members[0].job.backend
         self._states = [each.state for each in members]
         self._program = program
         self._runner = runner
@@ -117,13 +118,20 @@ class Batch:
             scale: what gradients are multiplied by.
         """
         runs = [self._stage(*each, rules) for each in self._shared]
-        self._runner.run([run.scalars for run in runs], scale)
-        self.seam.written(*self._stored)
-        for key in self.keys:
-            key.replaced()
+        self._note(self._runner.run([run.scalars for run in runs], scale))
         for (_, progress), run in zip(self._shared, runs, strict=True):
             progress.advance(step, run.numbers())
         self._stored = []
+
+    def _note(self, new: list[Any] | None) -> None:
+        """Let the parameters know of their new values, and have them if they are other arrays."""
+        if new is None:
+            self.seam.written(*self._stored)
+            for key in self.keys:
+                key.replaced()
+        else:
+            for key, array in zip(self.keys, new, strict=True):
+                self._backend.update(key, array)
 
     @staticmethod
     def _stage(rule: Rule, progress: Progress, rules: Mapping[int, Rule]) -> Any:

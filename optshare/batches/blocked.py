@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from optshare.batches.reading import viewed
-from optshare.batches.runner import Array, Members, Scalars
+from optshare.batches.runner import Array, Destination, Members, Scalars
 from optshare.kernels import numpy as kernel
 
 SMALL = 1 << 14
@@ -35,7 +35,9 @@ class Blocked:
     """Runs a batch in place, without compiled code."""
 
     def __init__(self, members: Members) -> None:
-        self._members = members
+        self._members = members._replace(stored=[], gradients=[], values=[])
+        self._sizes = [each.size for each in members.values]
+        self._dense = [each.flags.c_contiguous for each in members.values]
         self._working = np.dtype(members.types.working)
         self._shapes = [each.shape for each in members.values]
         self._dtype = np.dtype(members.types.gradient)
@@ -46,8 +48,9 @@ class Blocked:
 
     def share(self, sets: Sequence[int]) -> None:
         """Put the state of small parameters that have one set of constants side by side."""
-        values = self._members.values
-        small = [v.size <= SMALL and v.flags.c_contiguous for v in values]
+        small = [
+            size <= SMALL and dense for size, dense in zip(self._sizes, self._dense, strict=True)
+        ]
         found = [place for place, is_small in enumerate(small) if is_small]
         groups = [[p for p in found if sets[p] == each] for each in sorted(set(sets))]
         runs = [run for group in groups for run in self._runs(group) if len(run) > 1]
@@ -62,7 +65,7 @@ class Blocked:
         found: list[list[int]] = []
         room = 0
         for place in places:
-            size = self._members.values[place].size
+            size = self._sizes[place]
             if size > room or not found:
                 found.append([])
                 room = BLOCK
@@ -71,7 +74,7 @@ class Blocked:
         return found
 
     def _block(self, places: list[int], given: int) -> Block:
-        ends = np.cumsum([self._members.values[place].size for place in places]).tolist()
+        ends = np.cumsum([self._sizes[place] for place in places]).tolist()
         cuts = [slice(first, last) for first, last in zip([0, *ends], ends, strict=False)]
         names = self._members.program.results
         state = {name: np.empty(ends[-1], self._working) for name in names}
@@ -94,11 +97,20 @@ class Blocked:
             and [each.shape for each in found] == self._shapes
             and {each.dtype for each in found} == {self._dtype}
             and {each.dtype for each in values} == {np.dtype(self._members.types.value)}
-            and all(each.flags.writeable for each in values)
-            and set(map(seam.memory, values)).isdisjoint(map(seam.memory, found))
         )
+        if fits and not self._members.types.fresh:
+            fits = all(each.flags.writeable for each in values) and set(
+                map(seam.memory, values)
+            ).isdisjoint(map(seam.memory, found))
         self._values, self._gradients = values, found
         return fits
+
+    def into(self, destination: Destination, memory: list[Array]) -> None:
+        """Let the next run write new values there."""
+        new = destination.views(memory)
+        for each, old in zip(new, self._values, strict=True):
+            np.copyto(each, old)
+        self._values = new
 
     def is_finite(self) -> bool:
         """Whether every element of every gradient is finite."""

@@ -12,6 +12,7 @@ from optshare import registry
 from optshare.batches.batch import Batch, Member, members_of
 from optshare.batches.blocked import Blocked
 from optshare.batches.compiled import Compiled
+from optshare.batches.fresh import Fresh
 from optshare.binding import Pairs
 from optshare.dtypes import dtype_name, working_dtype
 from optshare.kernels import host
@@ -29,7 +30,6 @@ class Kind(NamedTuple):
     """What the parameters of a batch have in common."""
 
     backend: int
-    in_place: bool
     program: Program
     types: Types
 
@@ -132,7 +132,8 @@ def _batch(kind: Kind, members: list[Member], gradients: list[Any]) -> Batch:
     told = members_of(members, kind.program, kind.types, gradients)
     size = sum(max(each.size, EACH) for each in told.values)
     compiling = host.is_wanted() and size >= FEWEST
-    runner = Compiled(told) if compiling else Blocked(told)
+    kernel = Compiled(told) if compiling else Blocked(told)
+    runner = Fresh(told, kernel) if kind.types.fresh else kernel
     return Batch(members, kind.program, runner, told.states, gradients)
 
 
@@ -146,20 +147,22 @@ def _kind(member: Member) -> Kind | None:
     job, state = member
     rule, value = state.rule, job.view
     pieces = rule.split()
-    if value is None or not job.in_place or state.master is not None or len(pieces) != 1:
+    if value is None or state.master is not None or len(pieces) != 1:
         return None
     arrays = [value, job.gradient, *state.arrays.values()]
-    if not pieces[0].elementwise or not _are_alike(arrays):
+    if not pieces[0].elementwise or not _are_alike(arrays, any_order=job.in_place):
         return None
     if set(Stage(pieces[0]).own(dict(state.arrays))) != set(state.arrays):
         return None
     working = np.dtype(working_dtype(value, np)).name
-    types = Types(dtype_name(value.dtype), dtype_name(job.gradient.dtype), working)
-    return Kind(id(job.backend), job.in_place, program_of(pieces[0].rule), types)
+    own = dtype_name(value.dtype), dtype_name(job.gradient.dtype)
+    types = Types(*own, working, fresh=not job.in_place)
+    return Kind(id(job.backend), program_of(pieces[0].rule), types)
 
 
-def _are_alike(arrays: list[Any]) -> bool:
+def _are_alike(arrays: list[Any], *, any_order: bool) -> bool:
     """Whether arrays of real numbers have their elements in one order, without gaps."""
-    real = all(each.dtype.name in host.DTYPES for each in arrays)
+    if any(each.dtype.name not in host.DTYPES for each in arrays):
+        return False
     flags = [each.flags for each in arrays]
-    return real and (all(f.c_contiguous for f in flags) or all(f.f_contiguous for f in flags))
+    return all(f.c_contiguous for f in flags) or (any_order and all(f.f_contiguous for f in flags))
