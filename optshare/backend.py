@@ -80,13 +80,16 @@ class Capabilities:
         return {name: value for name, value in pairs if value}
 
 
+Integers = np.ndarray[Any, np.dtype[np.int64]]
+
+
 class Addressing(NamedTuple):
     """How to find the memory of many arrays of an engine."""
 
-    full: Callable[[Sequence[Any]], Sequence[int] | None]
-    """The address of each array; `None` unless every one is like its example: of the same dtype,
-    shape and strides, in host memory."""
-    again: Callable[[Sequence[Any]], Sequence[int]]
+    full: Callable[[Sequence[Any]], Integers | None]
+    """Of whatever there is: the address of each array; `None` unless every one is like its
+    example, of the same dtype, shape and strides, in host memory."""
+    again: Callable[[Sequence[Any]], Integers]
     """The address of each array, for the very objects that `full` has seen."""
 
 
@@ -163,7 +166,7 @@ class Seam:
     def addressing(self, arrays: Sequence[Any]) -> Addressing | None:
         """How to find the memory of many arrays at once; `None` if only `host_view` tells.
 
-        The arrays are examples, each of host memory and with a `host_view`.
+        The arrays are examples, of one dtype, each with a `host_view`.
         """
         return None
 

@@ -11,6 +11,7 @@ from optshare.foreign import foreign, is_native
 from optshare.gradients import Gradients, added
 from optshare.narrowing import is_container, is_sequence
 from optshare.orientation import Site
+from optshare.paired import Paired
 from optshare.parameter import is_array
 from optshare.plain import PlainTree
 from optshare.sites import sites
@@ -122,44 +123,47 @@ class Binding:
         self._places = next(fresh)
         return self
 
-    def paired(self, gradients: Any) -> Pairs:
-        """The pairs (parameter, gradient) of `Gradients`, a parallel list, or a like tree."""
+    def paired(self, gradients: Any) -> Paired:
+        """The parameters with the gradients of `Gradients`, a parallel list, or a like tree."""
         if isinstance(gradients, Gradients):
             return self._by_identity(gradients)
         if is_sequence(gradients) and self._is_parallel(gradients):
-            return list(zip(self.keys, gradients, strict=True))
+            return Paired(self.keys, list(gradients))
         return self._along_paths(gradients)
 
-    def pairs_of(self, part: Any, gradient: Any) -> Pairs:
-        """The pair of one parameter, or the pairs of the model or of nested containers."""
+    def pairs_of(self, part: Any, gradient: Any) -> Paired:
+        """One parameter with its gradient, or those of the model or of nested containers."""
         if self.tree.is_model(part):
             return self.paired(gradient)
         if not is_container(part):
-            return [(self.key(part), gradient)]
+            return Paired([self.key(part)], [gradient])
         totals: dict[int, tuple[Any, Any]] = {}
         for each, its in beside(part, gradient):
             key = self.key(each)
             totals[id(key)] = key, added(totals.get(id(key), (key, None))[1], its)
-        return list(totals.values())
+        return Paired.of(totals.values())
 
-    def _by_identity(self, gradients: Gradients) -> Pairs:
+    def _by_identity(self, gradients: Gradients) -> Paired:
         arrays = {id(slot.stored): slot for slot in self.tree.slots.values()}
         if len(arrays) < len(self.entries) - sum(not isinstance(k, Slot) for k in self.keys):
             raise ParameterError(
                 "one array stands at two places of this tree, so gradients by array are "
                 "ambiguous; pass gradients laid out like the tree, such as gradients[0]"
             )
-        return [
+        return Paired.of(
             (arrays[id(key)] if id(key) in arrays else self.key(key), gradient)
             for key, gradient in gradients.items()
             if not isinstance(key, Slot)  # a number, which cannot be written into
-        ]
+        )
 
     def _is_parallel(self, gradients: Any) -> bool:
-        nested = any(is_container(each) or _is_module(each) for each in gradients)
-        return len(gradients) == len(self.entries) and not nested
+        if len(gradients) != len(self.entries):
+            return False
+        kinds = set(map(type, gradients))
+        examples = (next(each for each in gradients if type(each) is kind) for kind in kinds)
+        return not any(is_container(each) or _is_module(each) for each in examples)
 
-    def _along_paths(self, gradients: Any) -> Pairs:
+    def _along_paths(self, gradients: Any) -> Paired:
         """The gradients of a tree laid out like the model; those of tied places are summed."""
         found = dict(self._laid_out(gradients, ""))
         missing = [path for path in self._by_path if path not in found]
@@ -172,7 +176,7 @@ class Binding:
         for path, gradient in found.items():
             key = self._by_path[path]
             totals[id(key)] = key, added(totals.get(id(key), (key, None))[1], gradient)
-        return list(totals.values())
+        return Paired.of(totals.values())
 
     def _laid_out(self, node: Any, path: str) -> Iterator[tuple[str, Any]]:
         """Each parameter's path with what stands there in a tree of gradients."""

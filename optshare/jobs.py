@@ -8,12 +8,13 @@ import numpy as np
 
 from optshare import registry
 from optshare.backend import Backend, Seam, placed, seam_of
-from optshare.binding import Binding, Pairs
+from optshare.binding import Binding
 from optshare.dtypes import dtype_name, is_complex
 from optshare.errors import GradientShapeError, ParameterError
 from optshare.fitting import as_numpy, require_fitting, require_floating
 from optshare.narrowing import is_host
 from optshare.orientation import Site
+from optshare.paired import Paired
 from optshare.parameter import is_array
 from optshare.rules.transform import Given
 from optshare.writing import is_in_place
@@ -49,7 +50,7 @@ class Job(NamedTuple):
         return Given(self.key, self.site.path, *self.arrays())
 
 
-def jobs_of(binding: Binding, pairs: Pairs) -> list[Job]:
+def jobs_of(binding: Binding, pairs: Paired) -> list[Job]:
     """Each parameter that has a gradient and is not frozen, checked."""
     return [
         job_of(binding, key, gradient)

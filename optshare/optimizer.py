@@ -11,7 +11,7 @@ from typing import Any, Literal
 from optshare import averaging, checkpoint, overlay, registry
 from optshare.backend import Backend
 from optshare.batches.matching import Batches
-from optshare.binding import Binding, Pairs
+from optshare.binding import Binding
 from optshare.building import built
 from optshare.differentiate import backend_for
 from optshare.errors import (
@@ -23,6 +23,7 @@ from optshare.errors import (
 from optshare.grouping import Group, Groups, require_rule
 from optshare.jobs import jobs_of
 from optshare.membership import Membership, refuse_inside_differentiation
+from optshare.paired import Paired
 from optshare.pipeline import Pipeline
 from optshare.rules.base import Rule
 from optshare.rules.chain import divided
@@ -146,7 +147,7 @@ class Optimizer(Membership):
         self._apply(plan)
         return loss
 
-    def _planned(self, pairs: Pairs, *, whole: bool = True) -> Plan:
+    def _planned(self, pairs: Paired, *, whole: bool = True) -> Plan:
         return planned(
             self._binding,
             self._store,
@@ -162,7 +163,7 @@ class Optimizer(Membership):
         apply(plan, self._batches, masters=self._masters)
         self._steps, self._pipeline.kept = plan.steps, plan.kept
 
-    def _taken_again(self, pairs: Pairs, fn: Callable[..., Any], args: tuple[Any, ...]) -> Pairs:
+    def _taken_again(self, pairs: Paired, fn: Callable[..., Any], args: tuple[Any, ...]) -> Paired:
         """The pairs, with gradients where the transforms want them."""
         for transform in self._pipeline.at(self._steps):
             if transform.needs_function:
@@ -172,10 +173,8 @@ class Optimizer(Membership):
                     _, pairs = self._differentiated(fn, args)
         return pairs
 
-    def _differentiated(
-        self, fn: Callable[..., Any], args: tuple[Any, ...]
-    ) -> tuple[Any, list[tuple[Any, Any]]]:
-        """The loss, and the pairs (parameter, gradient), scaled by `loss_scale`."""
+    def _differentiated(self, fn: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, Paired]:
+        """The loss, and the parameters with their gradients, scaled by `loss_scale`."""
         tree, scale = self._binding.tree, self.loss_scale
         if scale != 1.0:
             fn, args = partial(_times_last, fn), (*args, scale)
@@ -184,8 +183,7 @@ class Optimizer(Membership):
             args = tree.constants(), *args
         keys = built([key for key in self._binding.keys if not key.frozen], fn, *args)
         loss, gradients = self._gradient(backend_for(keys, args))(fn, keys, *args)
-        pairs = list(zip(keys, gradients, strict=True))
-        return loss if scale == 1.0 else loss / scale, pairs
+        return loss if scale == 1.0 else loss / scale, Paired(keys, gradients)
 
     def _gradient(self, backend: Backend) -> Callable[..., Any]:
         """The backend's `gradient`, or one that remembers what it has compiled."""
@@ -233,14 +231,14 @@ class Optimizer(Membership):
             self._pipeline.require_all(len(pairs) == len(self._binding.keys))
         self._apply(self._planned(pairs, whole=whole))
 
-    def _recorded(self) -> list[tuple[Any, Any]]:
-        pairs = [(key, key.grad) for key in self._binding.keys]
-        if all(gradient is None for _, gradient in pairs):
+    def _recorded(self) -> Paired:
+        gradients = [key.grad for key in self._binding.keys]
+        if all(gradient is None for gradient in gradients):
             raise DifferentiationError(
                 "no parameter has a .grad; call back(y) of a value computed inside "
                 "optshare.record() first, or opt.step(fn, *args)"
             )
-        return pairs
+        return Paired(self._binding.keys, gradients)
 
     def _is_good(self, loss: Any) -> bool:
         """Whether to go on with a loss."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from optshare.batches.batch import Member
 from optshare.batches.matching import Batches, Ready
-from optshare.binding import Binding, Pairs
+from optshare.binding import Binding
 from optshare.dtypes import dtype_name, is_complex, working_dtype
 from optshare.errors import ParameterError
 from optshare.jobs import Job, jobs_of
@@ -18,6 +18,7 @@ from optshare.kernels.memory import aligned_copy
 from optshare.kernels.reference import cast, evaluate
 from optshare.kernels.stages import Run, Stage, staged
 from optshare.masters import followed
+from optshare.paired import Paired
 from optshare.passing import passing
 from optshare.pipeline import Kept, Pipeline
 from optshare.rules.base import Rule
@@ -55,7 +56,7 @@ class Plan(NamedTuple):
 def planned(
     binding: Binding,
     store: IdentityStore,
-    pairs: Pairs,
+    pairs: Paired,
     steps: int,
     *,
     pipeline: Pipeline,
@@ -81,7 +82,7 @@ def planned(
         HyperparameterError: a schedule gives no number, or one out of range.
         NonFiniteGradientError: a gradient is not finite, and the policy is `"raise"`.
     """
-    live = [pair for pair in pairs if pair[1] is not None and not pair[0].frozen]
+    live = pairs.live()
     ready, rest = batches.taken(store, live)
     jobs = jobs_of(binding, rest)
     last = [each.batch.step for each in ready] + [store[job.key].step for job in jobs]

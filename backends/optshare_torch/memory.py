@@ -6,30 +6,30 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
+import numpy as np
 import torch
 
 from optshare.extend import Addressing
 
+Integers = np.ndarray[Any, np.dtype[np.int64]]
 KINDS = {torch.Tensor, torch.nn.Parameter}
 """What has its numbers in memory of its own; a subclass may do as it likes."""
 
-_dtype, _shape, _is_cpu = attrgetter("dtype"), attrgetter("shape"), attrgetter("is_cpu")
+_shape, _kind = attrgetter("shape"), attrgetter("dtype", "layout", "is_cpu")
 
 
 def addressing(arrays: Sequence[Any]) -> Addressing:
-    """How to find the memory of tensors that are like some tensors with a `host_view`."""
-    dtypes, shapes = list(map(_dtype, arrays)), list(map(_shape, arrays))
+    """How to find the memory of tensors like some of one dtype, each with a `host_view`."""
+    kinds, shapes = set(map(_kind, arrays)), list(map(_shape, arrays))
     strides = list(map(torch.Tensor.stride, arrays))
     dense = all(map(torch.Tensor.is_contiguous, arrays))
 
-    def full(others: Sequence[Any]) -> list[int] | None:
+    def full(others: Sequence[Any]) -> Integers | None:
         alike = (
             KINDS.issuperset(map(type, others))
-            and list(map(_dtype, others)) == dtypes
+            and set(map(_kind, others)) == kinds
             and list(map(_shape, others)) == shapes
-            and all(map(_is_cpu, others))
             and not any(map(torch.Tensor.is_neg, others))
-            and all(each.layout == torch.strided for each in others)
         )
         if not alike:
             return None
@@ -42,6 +42,6 @@ def addressing(arrays: Sequence[Any]) -> Addressing:
     return Addressing(full, again)
 
 
-def again(tensors: Sequence[Any]) -> list[int]:
+def again(tensors: Sequence[Any]) -> Integers:
     """The address of each tensor."""
-    return list(map(torch.Tensor.data_ptr, tensors))
+    return np.fromiter(map(torch.Tensor.data_ptr, tensors), np.int64, len(tensors))

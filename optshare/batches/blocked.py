@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from operator import attrgetter, is_, itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from optshare.batches.reading import viewed
-from optshare.batches.runner import Array, Destination, Members, Scalars
+from optshare.batches.runner import Array, Members, Scalars
 from optshare.kernels import numpy as kernel
+from optshare.kernels import threads
+from optshare.kernels.table import ALONE
 
 SMALL = 1 << 14
 """The most elements of a parameter that is worth a copy: calling NumPy costs more than copying."""
@@ -18,13 +23,21 @@ BLOCK = 1 << 17
 """The most elements of small parameters side by side, which a core's cache holds."""
 
 
+_shape, _dtype, _base = attrgetter("shape"), attrgetter("dtype"), attrgetter("base")
+_is_writeable = attrgetter("flags.writeable")
+
+
 class Block(NamedTuple):
     """Small parameters side by side, which have one set of constants."""
 
-    places: list[int]
-    cuts: list[slice]
-    """Where each of them is."""
-    size: int
+    pick: Callable[[list[Array]], tuple[Array, ...]]
+    """Gives those of a list that are theirs."""
+    value: Array
+    """Room for the values."""
+    parts: list[Array]
+    """That of each of them."""
+    gradient: Array
+    """Room for the gradients."""
     state: dict[str, Array]
     """Of all of them, in arrays of one dimension."""
     given: int
@@ -35,12 +48,13 @@ class Blocked:
     """Runs a batch in place, without compiled code."""
 
     def __init__(self, members: Members) -> None:
-        self._members = members._replace(stored=[], gradients=[], values=[])
-        self._sizes = [each.size for each in members.values]
-        self._dense = [each.flags.c_contiguous for each in members.values]
+        self._members = members
         self._working = np.dtype(members.types.working)
         self._shapes = [each.shape for each in members.values]
         self._dtype = np.dtype(members.types.gradient)
+        self._kinds = set(map(type, members.gradients))
+        self._known: list[Any] = []
+        self._written = set[int]()
         self._values: list[Array] = []
         self._gradients: list[Array] = []
         self._small: list[Block] = []
@@ -48,24 +62,23 @@ class Blocked:
 
     def share(self, sets: Sequence[int]) -> None:
         """Put the state of small parameters that have one set of constants side by side."""
-        small = [
-            size <= SMALL and dense for size, dense in zip(self._sizes, self._dense, strict=True)
-        ]
+        values = self._members.values
+        small = [v.size <= SMALL and v.flags.c_contiguous for v in values]
         found = [place for place, is_small in enumerate(small) if is_small]
         groups = [[p for p in found if sets[p] == each] for each in sorted(set(sets))]
         runs = [run for group in groups for run in self._runs(group) if len(run) > 1]
-        self._small = [self._block(run, sets[run[0]]) for run in runs]
+        largest = max((sum(values[p].size for p in run) for run in runs), default=0)
+        room = np.empty(largest, self._members.types.value), np.empty(largest, self._dtype)
+        self._small = [self._block(run, sets[run[0]], *room) for run in runs]
         blocked = {place for run in runs for place in run}
         self._large = [(p, its) for p, its in enumerate(sets) if p not in blocked]
-        largest = max((each.size for each in self._small), default=0)
-        self._flat = np.empty(largest, self._members.types.value), np.empty(largest, self._dtype)
 
     def _runs(self, places: list[int]) -> list[list[int]]:
         """Parameters that fill a block, and those that fill the next one."""
         found: list[list[int]] = []
         room = 0
         for place in places:
-            size = self._sizes[place]
+            size = self._members.values[place].size
             if size > room or not found:
                 found.append([])
                 room = BLOCK
@@ -73,51 +86,58 @@ class Blocked:
             room -= size
         return found
 
-    def _block(self, places: list[int], given: int) -> Block:
-        ends = np.cumsum([self._sizes[place] for place in places]).tolist()
-        cuts = [slice(first, last) for first, last in zip([0, *ends], ends, strict=False)]
-        names = self._members.program.results
-        state = {name: np.empty(ends[-1], self._working) for name in names}
-        for place, cut in zip(places, cuts, strict=True):
+    def _block(self, places: list[int], given: int, value: Array, gradient: Array) -> Block:
+        ends = np.cumsum([self._members.values[place].size for place in places]).tolist()
+        cuts = [slice(first, last) for first, last in pairwise([0, *ends])]
+        shapes = [self._shapes[place] for place in places]
+        state = {name: np.empty(ends[-1], self._working) for name in self._members.program.results}
+        for place, cut, shape in zip(places, cuts, shapes, strict=True):
+            held = self._members.states[place]
             for name, flat in state.items():
-                held = self._members.states[place]
-                own = flat[cut].reshape(held[name].shape)
+                own = flat[cut].reshape(shape)
                 np.copyto(own, held[name])
                 held[name] = own
-        return Block(places, cuts, ends[-1], state, given)
+        parts = [value[cut].reshape(shape) for cut, shape in zip(cuts, shapes, strict=True)]
+        room = value[: ends[-1]], parts, gradient[: ends[-1]]
+        return Block(itemgetter(*places), *room, state, given)
 
     def takes(self, stored: list[Any], gradients: list[Any]) -> bool:
         """Whether arrays are like the batch's, and no gradient is to be written."""
         seam = self._members.seam
-        values, found = viewed(seam, stored), viewed(seam, gradients)
-        if values is None or found is None:
+        if not self._kinds.issuperset(map(type, gradients)):
             return False
-        fits = (
-            [each.shape for each in values] == self._shapes
-            and [each.shape for each in found] == self._shapes
-            and {each.dtype for each in found} == {self._dtype}
-            and {each.dtype for each in values} == {np.dtype(self._members.types.value)}
-        )
-        if fits and not self._members.types.fresh:
-            fits = all(each.flags.writeable for each in values) and set(
-                map(seam.memory, values)
-            ).isdisjoint(map(seam.memory, found))
+        values, found = viewed(seam, stored), viewed(seam, gradients)
+        if values is None or found is None or not self._are_known(values):
+            return False
         self._values, self._gradients = values, found
-        return fits
+        return (
+            list(map(_shape, found)) == self._shapes
+            and set(map(_dtype, found)) == {self._dtype}
+            and all(map(_is_writeable, values))
+            and not self._meet(found)
+        )
 
-    def into(self, destination: Destination, memory: list[Array]) -> None:
-        """Let the next run write new values there."""
-        new = destination.views(memory)
-        for each, old in zip(new, self._values, strict=True):
-            np.copyto(each, old)
-        self._values = new
+    def _are_known(self, values: list[Array]) -> bool:
+        """Whether the values are laid out like those of the batch; mostly they are the same."""
+        known = [reference() for reference in self._known]
+        if len(known) == len(values) and all(map(is_, known, values)):
+            return True
+        self._known = list(map(weakref.ref, values))
+        self._written = set(map(self._members.seam.memory, values))
+        fits = list(map(_shape, values)) == self._shapes
+        return fits and set(map(_dtype, values)) == {np.dtype(self._members.types.value)}
+
+    def _meet(self, gradients: list[Array]) -> bool:
+        """Whether a gradient shares memory with a value."""
+        owning = all(each is None for each in map(_base, gradients))
+        found = map(id if owning else self._members.seam.memory, gradients)
+        return not self._written.isdisjoint(found)
 
     def is_finite(self) -> bool:
         """Whether every element of every gradient is finite."""
         for block in self._small:
-            flat = self._flat[1][: block.size]
-            self._gathered(block, self._gradients, flat)
-            if not _is_finite(flat):
+            _gather(block.pick(self._gradients), block.gradient)
+            if not _is_finite(block.gradient):
                 return False
         return all(
             _is_finite(flat)
@@ -128,17 +148,29 @@ class Blocked:
     def run(self, scalars: Sequence[Scalars], scale: float) -> None:
         """Update the parameters."""
         for block in self._small:
-            value, gradient = (each[: block.size] for each in self._flat)
-            self._gathered(block, self._values, value)
-            self._gathered(block, self._gradients, gradient)
-            self._apply(value, gradient, block.state, scalars[block.given], scale)
-            for place, cut in zip(block.places, block.cuts, strict=True):
-                own = self._values[place]
-                own[...] = value[cut].reshape(own.shape)
-        for place, given in self._large:
-            state = self._members.states[place]
-            self._apply(self._values[place], self._gradients[place], state, scalars[given], scale)
+            values = block.pick(self._values)
+            _gather(values, block.value)
+            _gather(block.pick(self._gradients), block.gradient)
+            given = scalars[block.given]
+            self._apply(block.value, block.gradient, block.state, given, scale)
+            for value, part in zip(values, block.parts, strict=True):
+                value[...] = part
+        size = sum(self._members.values[place].size for place, _ in self._large)
+        parts = max(1, min(threads.count(), size // ALONE))
+        threads.spread(self._run, [(part, parts, scalars, scale) for part in range(parts)])
         self._values, self._gradients = [], []
+
+    def _run(self, part: int, parts: int, scalars: Sequence[Scalars], scale: float) -> None:
+        """Update one of so many equal parts of each large parameter."""
+        with np.errstate(all="ignore"):
+            for place, given in self._large:
+                size = self._members.values[place].size
+                cut = slice(size * part // parts, size * (part + 1) // parts)
+                state = self._members.states[place]
+                own = {name: flat(each)[cut] for name, each in state.items()}
+                value, gradient = self._values[place], self._gradients[place]
+                its = flat(value)[cut], flat(gradient)[cut], own, scalars[given]
+                self._apply(*its, scale)
 
     def _apply(
         self, value: Array, gradient: Array, state: dict[str, Array], scalars: Scalars, scale: float
@@ -146,9 +178,18 @@ class Blocked:
         given = value, gradient, state, scalars, self._working
         kernel.apply(self._members.program, *given, scale)
 
-    @staticmethod
-    def _gathered(block: Block, arrays: list[Array], flat: Array) -> None:
-        np.concatenate([arrays[place] for place in block.places], axis=None, out=flat)
+
+def _gather(arrays: Sequence[Array], flat: Array) -> None:
+    np.concatenate(arrays, axis=None, out=flat)
+
+
+def flat(array: Array) -> Array:
+    """The elements of an array in the order of its memory, without a copy.
+
+    >>> flat(np.array([[1, 2], [3, 4]], order="F")).tolist()
+    [1, 3, 2, 4]
+    """
+    return (array if array.flags.c_contiguous else array.T).reshape(-1)
 
 
 def _is_finite(flat: Array) -> bool:

@@ -13,6 +13,7 @@ from optshare.kernels import host, threads
 from optshare.kernels.table import Integers, rows_of, shares
 
 VALUE, MOVED, GRADIENT = range(host.FIXED)
+_BEYOND = np.iinfo(np.int64).max
 
 
 class Compiled:
@@ -31,6 +32,7 @@ class Compiled:
         for column, name in enumerate(self.names, host.FIXED):
             self._addresses[:, column] = [host.address(each[name]) for each in members.states]
         self._widths = np.array([each.nbytes for each in members.values])
+        self._sorted = np.empty(0, np.int64)
         self._held: list[Any] = []
 
     @property
@@ -61,13 +63,14 @@ class Compiled:
 
     def _meet(self, values: Integers, gradients: Integers) -> bool:
         """Whether a value shares memory with another one, or with a gradient."""
-        order = np.argsort(values)
-        starts = values[order]
-        ends = starts + self._widths[order]
-        if (ends[:-1] > starts[1:]).any():
+        if not np.array_equal(values, self._sorted):
+            order = np.argsort(values)
+            starts = values[order]
+            self._ends = starts + self._widths[order]
+            self._sorted, self._starts = values.copy(), np.append(starts, _BEYOND)
+        if (self._ends > self._starts[1:]).any():
             return True
-        after = np.searchsorted(ends, gradients, side="right")
-        behind = np.append(starts, np.iinfo(np.int64).max)[after]
+        behind = self._starts[np.searchsorted(self._ends, gradients, side="right")]
         return bool((behind < gradients + self._bytes).any())
 
     def is_finite(self) -> bool:

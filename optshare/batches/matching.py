@@ -9,27 +9,30 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from optshare import registry
-from optshare.batches.batch import Batch, Member, members_of
+from optshare.batches.batch import Batch, Member, members_of, view_of
 from optshare.batches.blocked import Blocked
 from optshare.batches.compiled import Compiled
-from optshare.batches.fresh import Fresh
-from optshare.binding import Pairs
+from optshare.batches.device import OnDevice
 from optshare.dtypes import dtype_name, working_dtype
 from optshare.kernels import host
 from optshare.kernels.host import Types
 from optshare.kernels.program import Program, program_of
 from optshare.kernels.stages import Stage
+from optshare.paired import Paired
 from optshare.state import IdentityStore
 
 FEWEST = 1 << 15
 """The fewest elements in all, or the fewest parameters times 256, worth a compiled kernel."""
 EACH = 1 << 8
+HOST = "host"
 
 
 class Kind(NamedTuple):
     """What the parameters of a batch have in common."""
 
     backend: int
+    place: Any
+    """The memory: `"host"`, or the number of a CUDA device."""
     program: Program
     types: Types
 
@@ -52,7 +55,7 @@ class Batches:
     def __reduce__(self) -> tuple[Any, ...]:
         return Batches, ()
 
-    def taken(self, store: IdentityStore, pairs: Pairs) -> tuple[list[Ready], Pairs]:
+    def taken(self, store: IdentityStore, pairs: Paired) -> tuple[list[Ready], Paired]:
         """The batches that are ready for their gradients, and the pairs that are in none.
 
         Args:
@@ -68,21 +71,21 @@ class Batches:
         if len(ready) > 1:
             ready = _apart(ready)
         if len(ready) == len(found) and whole:
-            return ready, []
+            return ready, Paired([], [])
         taken = {id(key) for each in ready for key in each.batch.keys}
-        return ready, [pair for pair in pairs if id(pair[0]) not in taken]
+        return ready, Paired.of(pair for pair in pairs if id(pair[0]) not in taken)
 
-    def _whole(self, pairs: Pairs) -> Ready | None:
+    def _whole(self, pairs: Paired) -> Ready | None:
         """The one batch of all these parameters."""
-        known = self._of.get(id(pairs[0][0])) if pairs else None
+        known = self._of.get(id(pairs.keys[0])) if pairs.keys else None
         if known is None or len(known[1].keys) != len(pairs):
             return None
-        keys, gradients = zip(*pairs, strict=True)
-        return Ready(known[1], list(gradients)) if all(map(is_, keys, known[1].keys)) else None
+        same = all(map(is_, pairs.keys, known[1].keys))
+        return Ready(known[1], pairs.gradients) if same else None
 
-    def _complete(self, pairs: Pairs) -> list[Ready]:
+    def _complete(self, pairs: Paired) -> list[Ready]:
         """The batches all of whose parameters are here, in their order; one of each kind."""
-        parts: dict[int, tuple[Kind, Batch, Pairs]] = {}
+        parts: dict[int, tuple[Kind, Batch, list[tuple[Any, Any]]]] = {}
         for pair in pairs:
             known = self._of.get(id(pair[0]))
             if known is not None:
@@ -131,10 +134,13 @@ def _apart(ready: list[Ready]) -> list[Ready]:
 def _batch(kind: Kind, members: list[Member], gradients: list[Any]) -> Batch:
     told = members_of(members, kind.program, kind.types, gradients)
     size = sum(max(each.size, EACH) for each in told.values)
-    compiling = host.is_wanted() and size >= FEWEST
-    kernel = Compiled(told) if compiling else Blocked(told)
-    runner = Fresh(told, kernel) if kind.types.fresh else kernel
-    return Batch(members, kind.program, runner, told.states, gradients)
+    if kind.place != HOST:
+        runner = OnDevice(told)
+    elif size >= FEWEST and host.is_usable():
+        runner = Compiled(told)
+    else:
+        runner = Blocked(told)
+    return Batch(members, kind.program, runner, told.states)
 
 
 def _is_own(member: Member, gradient: Any) -> bool:
@@ -145,24 +151,25 @@ def _is_own(member: Member, gradient: Any) -> bool:
 def _kind(member: Member) -> Kind | None:
     """What a parameter has in common with others; `None` if it is updated by itself."""
     job, state = member
-    rule, value = state.rule, job.view
-    pieces = rule.split()
-    if value is None or state.master is not None or len(pieces) != 1:
+    pieces, value = state.rule.split(), view_of(job)
+    if value is None or not job.in_place or state.master is not None or len(pieces) != 1:
         return None
-    arrays = [value, job.gradient, *state.arrays.values()]
-    if not pieces[0].elementwise or not _are_alike(arrays, any_order=job.in_place):
+    gradient = job.gradient if job.view is not None else job.seam.device_view(job.gradient)
+    states = list(state.arrays.values())
+    if job.view is None:
+        states = [job.seam.device_view(each) for each in states]
+    if not pieces[0].elementwise or not _are_alike([value, gradient, *states]):
         return None
     if set(Stage(pieces[0]).own(dict(state.arrays))) != set(state.arrays):
         return None
     working = np.dtype(working_dtype(value, np)).name
-    own = dtype_name(value.dtype), dtype_name(job.gradient.dtype)
-    types = Types(*own, working, fresh=not job.in_place)
-    return Kind(id(job.backend), program_of(pieces[0].rule), types)
+    types = Types(dtype_name(value.dtype), dtype_name(gradient.dtype), working)
+    place = HOST if job.view is not None else value.device.id
+    return Kind(id(job.backend), place, program_of(pieces[0].rule), types)
 
 
-def _are_alike(arrays: list[Any], *, any_order: bool) -> bool:
+def _are_alike(arrays: list[Any]) -> bool:
     """Whether arrays of real numbers have their elements in one order, without gaps."""
-    if any(each.dtype.name not in host.DTYPES for each in arrays):
-        return False
+    real = all(each is not None and each.dtype.name in host.DTYPES for each in arrays)
     flags = [each.flags for each in arrays]
-    return all(f.c_contiguous for f in flags) or (any_order and all(f.f_contiguous for f in flags))
+    return real and (all(f.c_contiguous for f in flags) or all(f.f_contiguous for f in flags))

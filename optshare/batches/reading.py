@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import weakref
+from collections.abc import Callable
 from operator import is_
 from typing import Any
 
 import numpy as np
 
-from optshare.backend import Seam
+from optshare.backend import Addressing, Seam
 from optshare.kernels import host
 from optshare.kernels.table import Integers
 
 Reader = Callable[[list[Any]], Integers | None]
+Remember = Callable[[list[Any]], Callable[[], list[Any]]]
 
 
 def reading(seam: Seam, arrays: list[Any], *, writeable: bool = False) -> Reader:
@@ -25,10 +27,18 @@ def reading(seam: Seam, arrays: list[Any], *, writeable: bool = False) -> Reader
     """
     own = seam.addressing(arrays)
     if own is not None:
-        return _Lasting(own.full, own.again) if writeable else _integers(own.full)
-    views = viewed(seam, arrays) or []
-    read = host.addresses_like(views, writeable=writeable)
-    return lambda others: None if (seen := viewed(seam, others)) is None else read(seen)
+        return _Lasting(own, _strongly if writeable else _weakly)
+    read = host.addresses_like(viewed(seam, arrays) or [], writeable=writeable)
+    kinds = set(map(type, arrays))
+
+    def addresses(others: list[Any]) -> Integers | None:
+        found = read(others)
+        if found is not None or not kinds.issuperset(map(type, others)):
+            return found
+        seen = viewed(seam, others)
+        return None if seen is None or seen is others else read(seen)
+
+    return addresses
 
 
 def viewed(seam: Seam, arrays: list[Any]) -> list[Any] | None:
@@ -40,26 +50,38 @@ def viewed(seam: Seam, arrays: list[Any]) -> list[Any] | None:
 
 
 class _Lasting:
-    """A reader of arrays that mostly are the same objects as the last time."""
+    """A reader of arrays that often are the same objects as the last time.
 
-    def __init__(self, full: Callable[..., Any], again: Callable[..., Any]) -> None:
-        self._full = _integers(full)
-        self._again = again
-        self._arrays: list[Any] = []
+    Args:
+        own: the engine's own way.
+        remember: makes of arrays a function that gives them again.
+    """
+
+    def __init__(self, own: Addressing, remember: Remember) -> None:
+        self._full, self._again = own.full, own.again
+        self._remember = remember
+        self._known: Callable[[], list[Any]] = list
         self._found: Integers | None = None
 
     def __call__(self, arrays: list[Any]) -> Integers | None:
-        if len(arrays) == len(self._arrays) and all(map(is_, arrays, self._arrays)):
-            now = np.array(self._again(arrays), np.int64)
-            if self._found is not None and (now == self._found).all():
+        if self._found is not None and _are_same(arrays, self._known()):
+            now = self._again(arrays)
+            if (now == self._found).all():
                 return self._found
-        self._arrays, self._found = arrays, self._full(arrays)
+        self._found = self._full(arrays)
+        self._known = self._remember(arrays)
         return self._found
 
 
-def _integers(read: Callable[[Sequence[Any]], Sequence[int] | None]) -> Reader:
-    def addresses(arrays: list[Any]) -> Integers | None:
-        found = read(arrays)
-        return None if found is None else np.array(found, np.int64)
+def _are_same(arrays: list[Any], others: list[Any]) -> bool:
+    return len(arrays) == len(others) and all(map(is_, arrays, others))
 
-    return addresses
+
+def _strongly(arrays: list[Any]) -> Callable[[], list[Any]]:
+    return lambda: arrays
+
+
+def _weakly(arrays: list[Any]) -> Callable[[], list[Any]]:
+    """Remembers arrays without keeping them alive."""
+    references = list(map(weakref.ref, arrays))
+    return lambda: [reference() for reference in references]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from optshare.kernels.program import Program
 from optshare.kernels.source import PYTHON, Element, element
 from optshare.kernels.table import Integers
+from optshare.lazy import installed
 
 FIXED = 3
 """The columns of addresses before those of the state: value, new value, gradient."""
@@ -47,14 +48,23 @@ VARIABLE = "OPTSHARE_KERNEL"
 Addresses = Callable[[list[Any]], Integers | None]
 
 
-def is_wanted() -> bool:
-    """Whether to compile: there is numba, and nobody has said otherwise."""
-    return os.environ.get(VARIABLE, "") != "numpy" and _is_installed()
+def is_usable() -> bool:
+    """Whether to compile: there is numba, which is imported now, and nobody has said otherwise."""
+    return os.environ.get(VARIABLE, "") != "numpy" and _has_numba()
 
 
 @cache
-def _is_installed() -> bool:
-    return find_spec("numba") is not None
+def _has_numba() -> bool:
+    try:
+        return installed("numba") is not None
+    except ImportError as error:  # it refuses versions of NumPy that it does not know
+        warnings.warn(
+            f"optshare cannot use numba ({error}); NumPy computes the updates, at a third of the "
+            f"speed. Install versions that fit, or uninstall numba, or set {VARIABLE}=numpy.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return False
 
 
 def addresses_like(arrays: list[Any], *, writeable: bool = False) -> Addresses:
@@ -65,7 +75,8 @@ def addresses_like(arrays: list[Any], *, writeable: bool = False) -> Addresses:
     layouts = [_layout(each) for each in arrays]
 
     def read(others: list[Any]) -> Integers | None:
-        fits = [_layout(each) for each in others] == layouts
+        fits = {np.ndarray}.issuperset(map(type, others))
+        fits = fits and [_layout(each) for each in others] == layouts
         if not fits or (writeable and not all(each.flags.writeable for each in others)):
             return None
         return np.array([address(each) for each in others], np.int64)

@@ -18,7 +18,7 @@ ALONE = 1 << 19
 """So many elements are one thread's work: handing them over takes as long as doing them."""
 
 
-def rows_of(sizes: Sequence[int], sets: Iterable[int]) -> Integers:
+def rows_of(sizes: Sequence[int], sets: Iterable[int], piece: int = PIECE) -> Integers:
     """The rows (place, first element, elements, set of constants) of arrays of some sizes.
 
     >>> rows_of([3, 0, 65537], [0, 0, 1])
@@ -27,9 +27,9 @@ def rows_of(sizes: Sequence[int], sets: Iterable[int]) -> Integers:
            [    2, 65536,     1,     1]])
     """
     found = [
-        (place, first, min(PIECE, size - first), its)
+        (place, first, min(piece, size - first), its)
         for place, (size, its) in enumerate(zip(sizes, sets, strict=True))
-        for first in range(0, size, PIECE)
+        for first in range(0, size, piece)
     ]
     return np.array(found, np.int64).reshape(-1, 4)
 

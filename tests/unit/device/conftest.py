@@ -7,6 +7,7 @@ import pytest
 
 import optshare_functional
 import optshare_tape
+from optshare.kernels import cuda
 from tests.unit.device import stand_in
 
 
@@ -47,6 +48,7 @@ def _cupy():
 @pytest.fixture(params=["stand-in", "CuPy"])
 def library(request, monkeypatch):
     """The stand-in, as the module `cupy`; and CuPy itself where there is a device."""
+    cuda._compiled.cache_clear()  # what one of them compiled is nothing to the other
     if request.param == "CuPy":
         return Library(_cupy())
     monkeypatch.setitem(sys.modules, "cupy", stand_in.namespace())

@@ -10,10 +10,13 @@ in silence, this one counts it in `uploads`; where CuPy would fail, it fails.
 import functools
 import inspect
 import operator
+import tempfile
 import types
 from pathlib import Path
 
 import numpy as np
+
+from tests.unit.kernels.cuda_compilers import on_host
 
 uploads = []
 """The arrays of NumPy's that were indices of device arrays: CuPy copies them to the device."""
@@ -164,6 +167,7 @@ class ndarray:  # noqa: N801 # as CuPy's
     strides = property(lambda self: self._host.strides)
     flags = property(lambda self: Flags(self._host.flags))
     device = property(lambda self: Device())
+    data = property(lambda self: types.SimpleNamespace(ptr=self._host.ctypes.data))
     T = property(lambda self: self if self.ndim < 2 else device(self._host.T, self))
     mT = property(lambda self: device(self._host.mT, self))  # noqa: N815 # as CuPy's
     real = property(lambda self: device(self._host.real, self))
@@ -418,10 +422,25 @@ def namespace():
         else:
             call = functools.partial(_called, name, theirs)
             setattr(cupy, name, call)
+    cupy.RawKernel = raw_kernel
     cupy.cuda = types.SimpleNamespace(
-        Device=Device, runtime=types.SimpleNamespace(getDeviceCount=lambda: 2)
+        Device=Device,
+        runtime=types.SimpleNamespace(getDeviceCount=lambda: 2, getDevice=lambda: 0),
+        get_current_stream=lambda: types.SimpleNamespace(ptr=0),
     )
     return cupy
+
+
+@functools.cache
+def raw_kernel(code, name, options):
+    """`cupy.RawKernel`: the code compiled for the host, one thread after the other."""
+    with tempfile.TemporaryDirectory() as folder:
+        function = on_host([code], Path(folder))[code]
+
+    def launch(grid, block, arguments):
+        function(*grid, *(each._host for each in arguments))
+
+    return launch
 
 
 def _called(name, theirs, *args, **kwargs):

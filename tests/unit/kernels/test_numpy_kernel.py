@@ -382,7 +382,10 @@ def test_nan_and_infinite_gradients_pass_without_a_warning():
         (optshare.AdamW, {}, 2, np.float16),
     ],
 )
-def test_a_step_needs_at_most_four_megabytes_beyond_the_state(face, options, states, dtype):
+def test_a_step_needs_at_most_four_megabytes_beyond_the_state(
+    face, options, states, dtype, monkeypatch
+):
+    monkeypatch.setenv("OPTSHARE_KERNEL", "numpy")  # importing numba takes memory of its own
     size = 10_000_000
     p, g = Parameter(np.ones(size, dtype)), np.ones(size, dtype)
     opt = face([p], lr=0.5, **options)
