@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from optshare.batches.matching import Ready
-from optshare.binding import Binding
+from optshare.binding import Binding, Pairs
 from optshare.jobs import Job, job_of
 from optshare.norms import first_nonfinite
 from optshare.pipeline import Kept, Pipeline
@@ -33,8 +33,11 @@ def passing(
     pipeline: Pipeline,
     policy: str,
     step: int,
+    pairs: Pairs,
 ) -> Passing:
     """What is to be updated after all transforms: nothing, if they hold it back.
+
+    Transforms are given the gradients in the order of `pairs`.
 
     Raises:
         NonFiniteGradientError: a gradient is not finite, and the policy is `"raise"`.
@@ -49,8 +52,11 @@ def passing(
         def made(key: Any) -> Given:
             return Given(key, binding.path(key), *memory(key), None)
 
+        places = {id(key): place for place, (key, _) in enumerate(pairs)}
         given = [each for its in ready for each in its.batch.given(its.gradients)]
         given += [job.given() for job in jobs]
+        if ready:  # sums over all gradients are rounded alike, whatever is in a batch
+            given.sort(key=lambda each: places[id(each.key)])
         passed = pipeline.passed(given, made, policy, step)
         live = [each for each in passed.given if not each.key.frozen]
         return _sorted(binding, ready, jobs, live)._replace(kept=passed.kept)

@@ -53,7 +53,7 @@ class Batch:
         self.keys = [each.job.key for each in members]
         self._paths = [each.job.site.path for each in members]
         self.seam = members[0].job.seam
-        self._ops: Any = members[0].job.backend.ops
+        self._backend = members[0].job.backend
         self._states = [each.state for each in members]
         self._program = program
         self._runner = runner
@@ -93,7 +93,7 @@ class Batch:
         ops: Any = np
         arrays: list[Any] = [viewed(self.seam, each) for each in (self._stored, gradients)]
         if None in arrays:
-            ops = self._ops
+            ops = self._backend.ops
             arrays = [[ops.stop_gradient(x) for x in each] for each in (self._stored, gradients)]
         each = zip(self.keys, self._paths, *arrays, strict=True)
         return [Given(key, path, ops, value, gradient) for key, path, value, gradient in each]
@@ -115,13 +115,20 @@ class Batch:
             scale: what gradients are multiplied by.
         """
         runs = [self._stage(*each, rules) for each in self._shared]
-        self._runner.run([run.scalars for run in runs], scale)
-        self.seam.written(*self._stored)
-        for key in self.keys:  # as key.replaced() does, at a third of the cost
-            key.version += 1
+        self._note(self._runner.run([run.scalars for run in runs], scale))
         for (_, progress), run in zip(self._shared, runs, strict=True):
             progress.advance(step, run.numbers())
         self._stored = []
+
+    def _note(self, new: list[Any] | None) -> None:
+        """Let the parameters know of their new values, and hold them if they are other arrays."""
+        if new is not None:
+            for key, array in zip(self.keys, new, strict=True):
+                self._backend.update(key, array)
+            return
+        self.seam.written(*self._stored)
+        for key in self.keys:  # as key.replaced() does, at a third of the cost
+            key.version += 1
 
     @staticmethod
     def _stage(rule: Rule, progress: Progress, rules: Mapping[int, Rule]) -> Any:
