@@ -59,7 +59,8 @@ def passing(
             given.sort(key=lambda each: places[id(each.key)])
         passed = pipeline.passed(given, made, policy, step)
         live = [each for each in passed.given if not each.key.frozen]
-        return _sorted(binding, ready, jobs, live)._replace(kept=passed.kept)
+        found = _sorted(binding, ready, jobs, live, passed.factor)
+        return found._replace(kept=passed.kept)
 
 
 def _are_finite(ready: list[Ready], jobs: list[Job]) -> bool:
@@ -68,7 +69,9 @@ def _are_finite(ready: list[Ready], jobs: list[Job]) -> bool:
     return first_nonfinite([job.given() for job in jobs]) is None
 
 
-def _sorted(binding: Binding, ready: list[Ready], jobs: list[Job], given: list[Given]) -> Passing:
+def _sorted(
+    binding: Binding, ready: list[Ready], jobs: list[Job], given: list[Given], factor: float
+) -> Passing:
     """What can still be updated many at a time, if all gradients have one scale."""
     left = {id(each.key): each for each in given}
     scales = {each.scale for each in given}
@@ -80,11 +83,11 @@ def _sorted(binding: Binding, ready: list[Ready], jobs: list[Job], given: list[G
             for key in each.batch.keys:
                 del left[id(key)]
     known = {id(job.key): job for job in jobs}
-    rest = [_after(binding, known.get(place), each) for place, each in left.items()]
-    return Passing(kept, rest, scales.pop() if scales else 1.0, [])
+    rest = [_after(binding, known.get(place), each, factor) for place, each in left.items()]
+    return Passing(kept, rest, factor * scales.pop() if scales else 1.0, [])
 
 
-def _after(binding: Binding, job: Job | None, given: Given) -> Job:
+def _after(binding: Binding, job: Job | None, given: Given, factor: float) -> Job:
     """A job with the gradient that transforms made of it, or of what they had kept."""
     job = job_of(binding, given.key, given.gradient) if job is None else job
-    return job._replace(gradient=given.gradient, scale=given.scale)
+    return job._replace(gradient=given.gradient, scale=given.scale * factor)

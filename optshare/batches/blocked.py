@@ -15,10 +15,9 @@ from optshare.batches.reading import viewed
 from optshare.batches.runner import Array, Destination, Members, Scalars
 from optshare.kernels import numpy as kernel
 from optshare.kernels import threads
+from optshare.kernels.gathering import SMALL
 from optshare.kernels.table import ALONE
 
-SMALL = 1 << 14
-"""The most elements of a parameter that is worth a copy: calling NumPy costs more than copying."""
 BLOCK = 1 << 17
 """The most elements of small parameters side by side, which a core's cache holds."""
 
