@@ -147,6 +147,10 @@ class Seam:
         """
         return view
 
+    def any_deleted(self, arrays: Sequence[Any]) -> bool:
+        """Whether the memory of one of some arrays belongs to somebody else by now."""
+        return False
+
     def adopt_parts(self, view: np.ndarray[Any, Any], parts: Sequence[Part]) -> list[Any]:
         """The engine's arrays of the parts of a flat array that nobody will write again.
 

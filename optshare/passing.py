@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from optshare.batches.matching import Ready
-from optshare.binding import Binding, Pairs
+from optshare.binding import Binding
 from optshare.jobs import Job, job_of
 from optshare.norms import first_nonfinite
+from optshare.paired import Paired
 from optshare.pipeline import Kept, Pipeline
 from optshare.rules.transform import Given
 from optshare.writing import memory
@@ -33,7 +34,7 @@ def passing(
     pipeline: Pipeline,
     policy: str,
     step: int,
-    pairs: Pairs,
+    pairs: Paired,
 ) -> Passing:
     """What is to be updated after all transforms: nothing, if they hold it back.
 
@@ -52,10 +53,10 @@ def passing(
         def made(key: Any) -> Given:
             return Given(key, binding.path(key), *memory(key), None)
 
-        places = {id(key): place for place, (key, _) in enumerate(pairs)}
         given = [each for its in ready for each in its.batch.given(its.gradients)]
         given += [job.given() for job in jobs]
-        if ready:  # sums over all gradients are rounded alike, whatever is in a batch
+        if len(ready) + bool(jobs) > 1:  # sums are rounded alike, whatever is in which batch
+            places = {id(key): place for place, key in enumerate(pairs.keys)}
             given.sort(key=lambda each: places[id(each.key)])
         passed = pipeline.passed(given, made, policy, step)
         live = [each for each in passed.given if not each.key.frozen]
@@ -78,7 +79,7 @@ def _sorted(
     kept: list[Ready] = []
     for each in ready if len(scales) == 1 else []:
         its = [left.get(id(key)) for key in each.batch.keys]
-        if all(its) and each.batch.follows(each.gradients, [one.gradient for one in its if one]):
+        if all(its) and each.batch.follows([one.gradient for one in its if one]):
             kept.append(each)
             for key in each.batch.keys:
                 del left[id(key)]

@@ -109,6 +109,10 @@ class JaxBackend(BaseBackend):
         """Arrays of the parts; a program cuts many of them out of the adopted whole."""
         return memory.parted(view, parts)
 
+    def any_deleted(self, arrays: Sequence[Any]) -> bool:
+        """Whether one of the arrays was donated, or deleted."""
+        return memory.any_deleted(arrays)
+
     def addressing(self, arrays: Sequence[Any]) -> Addressing | None:
         """How to find the memory of arrays on the first CPU device; `None` of NumPy's."""
         return memory.addressing(arrays)

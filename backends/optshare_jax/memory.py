@@ -7,12 +7,16 @@ from functools import cache, lru_cache
 from operator import attrgetter, methodcaller
 from typing import Any
 
+import numpy as np
+
 from optshare.extend import Addressing, Part
 from optshare_jax.library import dlpack, jax
 
+Integers = np.ndarray[Any, np.dtype[np.int64]]
+
 FEW = 16
 """Fewer parts than this are adopted one by one: nothing is compiled for them."""
-MANY = 256
+MANY = 1024
 """The most parts that one program cuts; the time to compile one grows faster than they do."""
 QUICK = {"xla_backend_optimization_level": "0"}
 """For programs that only copy: compiled in half the time, and no slower."""
@@ -36,12 +40,12 @@ def addressing(arrays: Sequence[Any]) -> Addressing | None:
     shapes, dtypes = list(map(_shape, arrays)), list(map(_dtype, arrays))
     orders = {shape: tuple(range(len(shape))) for shape in shapes if len(shape) > 1}
 
-    def full(others: Sequence[Any]) -> list[int] | None:
+    def full(others: Sequence[Any]) -> Integers | None:
         alike = (
             kinds.issuperset(map(type, others))
             and list(map(_shape, others)) == shapes
             and list(map(_dtype, others)) == dtypes
-            and not any(map(_is_deleted, others))
+            and not any_deleted(others)
             and _are_here(others)
             and all(_order(each) == orders[each.shape] for each in others if each.ndim > 1)
         )
@@ -50,10 +54,15 @@ def addressing(arrays: Sequence[Any]) -> Addressing | None:
     return Addressing(full, again)
 
 
-def again(arrays: Sequence[Any]) -> list[int]:
+def again(arrays: Sequence[Any]) -> Integers:
     """The address of each array, when it has been computed."""
     jax.block_until_ready(arrays)
-    return list(map(_address, arrays))
+    return np.fromiter(map(_address, arrays), np.int64, len(arrays))
+
+
+def any_deleted(arrays: Sequence[Any]) -> bool:
+    """Whether one of the arrays was donated to a function, or deleted."""
+    return any(map(_is_deleted, arrays))
 
 
 def _are_here(arrays: Sequence[Any]) -> bool:

@@ -59,6 +59,7 @@ class Batch:
         self._runner = runner
         self._arrays = arrays
         self._stored: list[Any] = []
+        self._given: list[Any] = []
         self._share()
 
     @property
@@ -81,10 +82,9 @@ class Batch:
         self._stored = [key.stored for key in self.keys]
         return self._runner.takes(self._stored, gradients)
 
-    def follows(self, before: list[Any], gradients: list[Any]) -> bool:
-        """Whether gradients that transforms made of others can be used as they are."""
-        seen = viewed(self.seam, before) or before
-        if all(map(is_, seen, gradients)):
+    def follows(self, gradients: list[Any]) -> bool:
+        """Whether gradients that transforms made of those given can be used as they are."""
+        if all(map(is_, self._given, gradients)):
             return True
         return self._runner.takes(self._stored, gradients)
 
@@ -95,6 +95,7 @@ class Batch:
         if None in arrays:
             ops = self._backend.ops
             arrays = [[ops.stop_gradient(x) for x in each] for each in (self._stored, gradients)]
+        self._given = arrays[1]
         each = zip(self.keys, self._paths, *arrays, strict=True)
         return [Given(key, path, ops, value, gradient) for key, path, value, gradient in each]
 
@@ -118,7 +119,7 @@ class Batch:
         self._note(self._runner.run([run.scalars for run in runs], scale))
         for (_, progress), run in zip(self._shared, runs, strict=True):
             progress.advance(step, run.numbers())
-        self._stored = []
+        self._stored, self._given = [], []
 
     def _note(self, new: list[Any] | None) -> None:
         """Let the parameters know of their new values, and hold them if they are other arrays."""

@@ -57,6 +57,7 @@ class Blocked:
         self._known: list[Any] = []
         self._written = set[int]()
         self._values: list[Array] = []
+        self._last: list[Array] = []
         self._gradients: list[Array] = []
         self._small: list[Block] = []
         self._large: list[tuple[int, int]] = []
@@ -101,12 +102,13 @@ class Blocked:
         room = value[: ends[-1]], parts, gradient[: ends[-1]]
         return Block(itemgetter(*places), *room, state, given)
 
-    def takes(self, stored: list[Any], gradients: list[Any]) -> bool:
+    def takes(self, stored: list[Any], gradients: list[Any], *, are_last: bool = False) -> bool:
         """Whether arrays are like the batch's, and no gradient is to be written."""
         seam = self._members.seam
         if not self._kinds.issuperset(map(type, gradients)):
             return False
-        values, found = viewed(seam, stored), viewed(seam, gradients)
+        values = self._last if are_last else viewed(seam, stored)
+        found = viewed(seam, gradients)
         if values is None or found is None or not self._are_known(values):
             return False
         self._values, self._gradients = values, found
@@ -142,7 +144,7 @@ class Blocked:
         new = destination.views(memory)
         for each, old in zip(new, self._values, strict=True):
             np.copyto(each, old)
-        self._values = new
+        self._values = self._last = new
 
     def is_finite(self) -> bool:
         """Whether every element of every gradient is finite."""

@@ -44,9 +44,9 @@ class Compiled:
         """Take note of the set of constants of each parameter."""
         self._rows = rows_of(self._sizes, sets)
 
-    def takes(self, stored: list[Any], gradients: list[Any]) -> bool:
+    def takes(self, stored: list[Any], gradients: list[Any], *, are_last: bool = False) -> bool:
         """Whether arrays are laid out as the kernel expects, and no gradient is to be written."""
-        values = self._values(stored)
+        values = self._addresses[:, MOVED].copy() if are_last else self._values(stored)
         found = None if values is None else self._gradients(gradients)
         if values is None or found is None:
             return False

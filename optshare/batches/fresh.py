@@ -6,8 +6,10 @@ adopting an array costs as much as updating some ten thousand elements.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from itertools import accumulate
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -61,15 +63,20 @@ class Layout:
 
     def views(self, memory: list[Array]) -> list[Array]:
         """The memory of each array's new value."""
-        flat, *large = (each.view(self.dtype) for each in memory)
+        flat, *large = self._shaped(memory)
         return self._ordered([each.cut(flat) for each in self.parts], large)
 
     def adopted(self, seam: Any, memory: list[Array]) -> list[Any]:
         """The engine's arrays over the memory."""
+        flat, *large = self._shaped(memory)
+        small: list[Any] = seam.adopt_parts(flat, self.parts) if self.parts else []
+        return self._ordered(small, list(map(seam.adopt, large)))
+
+    def _shaped(self, memory: list[Array]) -> list[Array]:
+        """The flat array of the small ones, and the large ones."""
         flat, *large = (each.view(self.dtype) for each in memory)
-        shaped = zip(large, self._large, strict=True)
-        own = [seam.adopt(each.reshape(self._shapes[at])) for each, at in shaped]
-        return self._ordered(seam.adopt_parts(flat, self.parts) if self.parts else [], own)
+        shapes = (self._shapes[at] for at in self._large)
+        return [flat, *(each.reshape(shape) for each, shape in zip(large, shapes, strict=True))]
 
     def _ordered(self, small: Sequence[Any], large: Sequence[Any]) -> list[Any]:
         found: list[Any] = [None] * len(self._shapes)
@@ -91,6 +98,8 @@ class Fresh:
         self._layout = Layout(members.values)
         self._pool = Pool()
         self._runner = runner
+        self._given = list[weakref.ref[Any]]()
+        self._flat: Array | None = None
 
     def share(self, sets: Sequence[int]) -> None:
         """Take note of the set of constants of each parameter."""
@@ -98,7 +107,10 @@ class Fresh:
 
     def takes(self, stored: list[Any], gradients: list[Any]) -> bool:
         """Whether arrays are laid out as the kernel expects."""
-        return self._runner.takes(stored, gradients)
+        given = [reference() for reference in self._given]
+        same = len(given) == len(stored) and all(map(is_, given, stored))
+        are_last = same and not self._seam.any_deleted(stored)
+        return self._runner.takes(stored, gradients, are_last=are_last)
 
     def is_finite(self) -> bool:
         """Whether every element of every gradient is finite."""
@@ -109,4 +121,6 @@ class Fresh:
         memory = self._pool.taken(self._layout.sizes)
         self._runner.into(self._layout, memory)
         self._runner.run(scalars, scale)
-        return self._layout.adopted(self._seam, memory)
+        adopted = self._layout.adopted(self._seam, memory)
+        self._given, self._flat = list(map(weakref.ref, adopted)), memory[0]
+        return adopted

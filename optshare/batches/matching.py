@@ -12,9 +12,9 @@ from optshare import registry
 from optshare.batches.batch import Batch, Member, members_of, view_of
 from optshare.batches.blocked import Blocked
 from optshare.batches.compiled import Compiled
-from optshare.batches.reading import viewed
 from optshare.batches.device import OnDevice
 from optshare.batches.fresh import Fresh
+from optshare.batches.reading import viewed
 from optshare.dtypes import dtype_name, working_dtype
 from optshare.kernels import host
 from optshare.kernels.host import Types

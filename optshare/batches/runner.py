@@ -69,6 +69,13 @@ class Destination(Protocol):
 class InPlace(Runner, Protocol):
     """A kernel that writes in place; or elsewhere, where the types of its members say so."""
 
+    def takes(self, stored: list[Any], gradients: list[Any], *, are_last: bool = False) -> bool:
+        """Whether arrays are laid out as the kernel expects; the next calls are for them.
+
+        `are_last` says that the values are those that it wrote last, which still are there.
+        """
+        ...
+
     def into(self, destination: Destination, memory: list[Array]) -> None:
         """Let the next run write new values there."""
         ...
