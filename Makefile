@@ -31,8 +31,8 @@ pytest: $(VENV)/.test
 	$(BIN)/python -m pytest
 
 bench: $(VENV)/.bench
-	$(BIN)/python -m tests.benchmarks --write docs/benchmarks.md
-	@echo "The tables are in docs/benchmarks.md."
+	$(BIN)/python -m tests.benchmarks --write docs
+	@echo "The tables are in docs/benchmarks.md and docs/benchmarks-updates.md."
 
 clean:
 	rm -rf $(VENV) dist

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -92,6 +93,23 @@ class Addressing(NamedTuple):
     """The address of each array, for the very objects that `full` has seen."""
 
 
+class Part(NamedTuple):
+    """Where an array lies in a flat one."""
+
+    first: int
+    """Its first element."""
+    shape: tuple[int, ...]
+
+    def cut(self, flat: Any) -> Any:
+        """It, of the flat array.
+
+        >>> Part(1, (2, 2)).cut(np.arange(6))
+        array([[1, 2],
+               [3, 4]])
+        """
+        return flat[self.first : self.first + math.prod(self.shape)].reshape(self.shape)
+
+
 class Seam:
     """How an update reaches an engine's memory; a backend may offer it."""
 
@@ -128,6 +146,18 @@ class Seam:
         a multiple of 64 bytes, or CuPy's where `device_view` gave an array.
         """
         return view
+
+    def any_deleted(self, arrays: Sequence[Any]) -> bool:
+        """Whether the memory of one of some arrays belongs to somebody else by now."""
+        return False
+
+    def adopt_parts(self, view: np.ndarray[Any, Any], parts: Sequence[Part]) -> list[Any]:
+        """The engine's arrays of the parts of a flat array that nobody will write again.
+
+        Each part begins at a multiple of 64 bytes. Where adopting costs much, an engine may
+        adopt the whole and cut it itself.
+        """
+        return [self.adopt(part.cut(view)) for part in parts]
 
     def host_copy(self, array: Any) -> np.ndarray[Any, Any]:
         """The numbers of an array of any memory in NumPy's; bfloat16 as float32."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from optshare.dtypes import is_complex, working_dtype
 from optshare.kernels.expression import squared
+from optshare.kernels.gathering import gathered
 from optshare.kernels.numpy import flat_pieces
 from optshare.kernels.reference import cast
 from optshare.rules.transform import Given
@@ -38,17 +40,23 @@ def _by_engine(given: list[Given]) -> list[list[Given]]:
 
 def _sum_of_squares(given: list[Given]) -> Any:
     """A number of one engine, so that it is read once, not once for each array."""
+    if given[0].ops is np:
+        return _host_squares(given)
     total: Any = 0.0
     for each in given:
-        total = total + each.scale**2 * _squares(each)
+        total = total + each.scale**2 * each.ops.sum(squared(worked(each)))
     return total
 
 
-def _squares(each: Given) -> Any:
-    gradient = worked(each)
-    if each.ops is np:
-        return sum(_square(flat) for flat in flat_pieces(gradient))
-    return each.ops.sum(squared(gradient))
+def _host_squares(given: list[Given]) -> float:
+    runs = groupby(given, lambda each: (each.scale, each.gradient.dtype))
+    return sum(scale**2 * _squares(dtype, run) for (scale, dtype), run in runs)
+
+
+def _squares(dtype: Any, given: Iterable[Given]) -> float:
+    """The sum of squares of all elements of NumPy's arrays of a dtype."""
+    working = working_dtype(np.empty(0, dtype), np)
+    return sum(map(_square, gathered((each.gradient for each in given), working)))
 
 
 def first_nonfinite(given: list[Given]) -> Given | None:
@@ -68,19 +76,12 @@ def first_nonfinite(given: list[Given]) -> Given | None:
 def _suspects(given: list[Given]) -> list[Given]:
     """Those that may have such an element, of gradients of one engine; mostly none."""
     if given[0].ops is np:
-        return [each for each in given if not math.isfinite(_may_overflow(each.gradient))]
+        return [] if math.isfinite(_host_squares(given)) else given
     zero: Any = 0.0
     for each in given:
         found = each.gradient
         zero = zero + each.ops.sum((abs(found) if is_complex(found.dtype) else found) * 0)
     return [] if float(zero) == 0.0 else given
-
-
-def _may_overflow(gradient: Any) -> float:
-    """A number that is finite only if all elements are."""
-    if gradient.dtype == np.float16:
-        return math.nan
-    return float(sum(_square(flat) for flat in flat_pieces(gradient)))
 
 
 def _is_finite(each: Given) -> bool:

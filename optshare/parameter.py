@@ -118,6 +118,10 @@ class Box(Operators):
 
     def fitting(self, array: Any) -> Any:
         """An array that fits this box; raises `ParameterError` if it does not."""
+        own = self.stored
+        alike = array.__class__ is own.__class__ and array.shape == own.shape
+        if alike and array.dtype == own.dtype:
+            return array
         _refuse_box(array)
         if isinstance(self.stored, Recipe):
             host = np.asarray(array, self.stored.dtype)

@@ -42,6 +42,8 @@ class Passed(NamedTuple):
     given: list[Given]
     """Empty if nothing is to be updated this time."""
     kept: list[Kept]
+    factor: float = 1.0
+    """What all gradients are multiplied by, beside their own scales."""
 
 
 class Pipeline:
@@ -142,7 +144,10 @@ class Pipeline:
             if bad is not None:
                 return self._refused(bad, policy, step)
         new: list[Kept] = []
+        factor = 1.0
         for transform, kept in zip(self.at(step), self.kept, strict=True):
+            if factor != 1.0:
+                given = [each._replace(scale=each.scale * factor) for each in given]
             present = {id(each.key) for each in given}
             absent = [key for key, _ in kept.arrays.items() if id(key) not in present]
             every = [*given, *(made(key) for key in absent)]
@@ -150,10 +155,15 @@ class Pipeline:
                 every = [each._replace(kept=kept.arrays.get(each.key)) for each in every]
             found = transform.transform(every, dict(kept.numbers))
             new.append(_kept(found))
+            factor = found.factor
             if not found.goes_on:
                 return Passed([], new + self.kept[len(new) :])
-            given = [each._replace(kept=None) for each in found.given if each.gradient is not None]
-        return Passed(given, new)
+            given = [
+                each if each.kept is None else each._replace(kept=None)
+                for each in found.given
+                if each.gradient is not None
+            ]
+        return Passed(given, new, factor)
 
     def saved(self, binding: Binding, step: int) -> list[dict[str, Any]]:
         """What is kept, by path, in plain arrays and numbers."""

@@ -10,6 +10,7 @@ from optshare.errors import ParameterError
 from optshare.narrowing import is_container
 from optshare.parameter import is_array
 from optshare.slots import Slot
+from optshare.slotted import filled, held, is_same, slotted
 from optshare.tree import children, joined, leaves, rebuilt
 
 
@@ -29,6 +30,8 @@ class PlainTree:
             _require_arrays(model, "")
         self._seen = {path: slot.stored for path, slot in self.slots.items()}
         self._others = _others(model)
+        self._slotted = slotted(model, self.slots)
+        self._held = held(model)
         self.form = object()
         """A new object whenever the caller has put in place what is no array."""
 
@@ -37,9 +40,24 @@ class PlainTree:
         """The model; of an immutable tree the current one, which updates have made."""
         moved = {path: slot.stored for path, slot in self.slots.items()}
         if any(self._seen[path] is not array for path, array in moved.items()):
-            self._model, self._seen = rebuilt(self._model, moved), moved
-            self._others = _others(self._model)
+            self._take(self._made(moved), moved)
         return self._model
+
+    def _made(self, arrays: dict[str, Any]) -> Any:
+        """The tree with other arrays in its slots."""
+        if self._slotted is not None and self._is_as_seen():
+            return filled(self._slotted)
+        return rebuilt(self._model, arrays)
+
+    def _is_as_seen(self) -> bool:
+        """Whether the caller has changed nothing in the lists and dicts of the tree."""
+        return all(is_same(*each) for each in self._held)
+
+    def _take(self, model: Any, arrays: dict[str, Any]) -> None:
+        """Take a tree with these arrays as the current one."""
+        if self._slotted is None or not self._is_as_seen():
+            self._others, self._slotted = _others(model), slotted(model, self.slots)
+        self._model, self._seen, self._held = model, arrays, held(model)
 
     def is_model(self, part: Any) -> bool:
         """Whether a part is the whole model, as it is now or was before the last update."""
@@ -62,6 +80,8 @@ class PlainTree:
         """Take up arrays that the caller has put in the place of old ones; state stays."""
         if not (self.slots and is_container(self.model)):  # what is no container cannot change
             return
+        if self._is_as_seen():
+            return
         now = [(path, _array(leaf)) for path, leaf in leaves(self.model) if path in self.slots]
         replaced = [
             (path, self.slots[path], leaf) for path, leaf in now if leaf is not self._seen[path]
@@ -73,6 +93,7 @@ class PlainTree:
         others = _others(self._model)
         if any(one is not other for one, other in zip_longest(others, self._others)):
             self._others, self.form = others, object()
+        self._slotted, self._held = slotted(self._model, self.slots), held(self._model)
 
 
 def _others(node: Any) -> list[Any]:

@@ -87,7 +87,7 @@ def planned(
     jobs = jobs_of(binding, rest)
     last = [each.batch.step for each in ready] + [store[job.key].step for job in jobs]
     step = steps if whole or steps - 1 in last else steps - 1
-    found = passing(binding, ready, jobs, pipeline, policy, step)
+    found = passing(binding, ready, jobs, pipeline, policy, step, live)
     states = [store[job.key] for job in found.jobs]
     _require_kinds(found.jobs, states)
     distinct = {id(state.rule): state.rule for state in states}

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from functools import cache
 from typing import Any
 
 import numpy as np
 
 from optshare.extend import (
+    Addressing,
     BaseBackend,
     Buffer,
     Fans,
     HeldSlot,
     Namespace,
+    Part,
     Pullback,
     is_array,
     is_floating,
 )
-from optshare_jax import device, differentiation, functions, modules, orientation
+from optshare_jax import device, differentiation, functions, memory, modules, orientation
 from optshare_jax.compiling import Compiling
 from optshare_jax.differentiation import Reading
-from optshare_jax.library import dlpack, jax
+from optshare_jax.library import jax
 from optshare_jax.tracing import refuse_staging
 
 HOST_DTYPES = frozenset(map(np.dtype, ("float16", "float32", "float64")))
@@ -86,7 +87,7 @@ class JaxBackend(BaseBackend):
         """The memory of an array on the first CPU device, read-only."""
         if not isinstance(array, jax.Array):
             return super().host_view(array)
-        fits = array.dtype in HOST_DTYPES and array.devices() == _cpu()
+        fits = array.dtype in HOST_DTYPES and array.devices() == memory.cpu()
         return np.asarray(array) if fits else None
 
     def device_view(self, array: Any) -> Any:
@@ -102,13 +103,19 @@ class JaxBackend(BaseBackend):
 
         JAX waits for what CuPy's current stream still has to do there.
         """
-        return dlpack.from_dlpack(view)
+        return memory.adopted(view)
 
+    def adopt_parts(self, view: np.ndarray[Any, Any], parts: Sequence[Part]) -> list[Any]:
+        """Arrays of the parts; a program cuts many of them out of the adopted whole."""
+        return memory.parted(view, parts)
 
-@cache
-def _cpu() -> set[Any]:
-    """The one device whose memory NumPy sees."""
-    return {jax.local_devices(backend="cpu")[0]}
+    def any_deleted(self, arrays: Sequence[Any]) -> bool:
+        """Whether one of the arrays was donated, or deleted."""
+        return memory.any_deleted(arrays)
+
+    def addressing(self, arrays: Sequence[Any]) -> Addressing | None:
+        """How to find the memory of arrays on the first CPU device; `None` of NumPy's."""
+        return memory.addressing(arrays)
 
 
 def _is_registered(model: Any) -> bool:

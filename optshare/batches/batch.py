@@ -53,12 +53,13 @@ class Batch:
         self.keys = [each.job.key for each in members]
         self._paths = [each.job.site.path for each in members]
         self.seam = members[0].job.seam
-        self._ops: Any = members[0].job.backend.ops
+        self._backend = members[0].job.backend
         self._states = [each.state for each in members]
         self._program = program
         self._runner = runner
         self._arrays = arrays
         self._stored: list[Any] = []
+        self._given: list[Any] = []
         self._share()
 
     @property
@@ -81,10 +82,9 @@ class Batch:
         self._stored = [key.stored for key in self.keys]
         return self._runner.takes(self._stored, gradients)
 
-    def follows(self, before: list[Any], gradients: list[Any]) -> bool:
-        """Whether gradients that transforms made of others can be used as they are."""
-        seen = viewed(self.seam, before) or before
-        if all(map(is_, seen, gradients)):
+    def follows(self, gradients: list[Any]) -> bool:
+        """Whether gradients that transforms made of those given can be used as they are."""
+        if all(map(is_, self._given, gradients)):
             return True
         return self._runner.takes(self._stored, gradients)
 
@@ -93,8 +93,9 @@ class Batch:
         ops: Any = np
         arrays: list[Any] = [viewed(self.seam, each) for each in (self._stored, gradients)]
         if None in arrays:
-            ops = self._ops
+            ops = self._backend.ops
             arrays = [[ops.stop_gradient(x) for x in each] for each in (self._stored, gradients)]
+        self._given = arrays[1]
         each = zip(self.keys, self._paths, *arrays, strict=True)
         return [Given(key, path, ops, value, gradient) for key, path, value, gradient in each]
 
@@ -115,13 +116,20 @@ class Batch:
             scale: what gradients are multiplied by.
         """
         runs = [self._stage(*each, rules) for each in self._shared]
-        self._runner.run([run.scalars for run in runs], scale)
+        self._note(self._runner.run([run.scalars for run in runs], scale))
+        for (_, progress), run in zip(self._shared, runs, strict=True):
+            progress.advance(step, run.numbers())
+        self._stored, self._given = [], []
+
+    def _note(self, new: list[Any] | None) -> None:
+        """Let the parameters know of their new values, and hold them if they are other arrays."""
+        if new is not None:
+            for key, array in zip(self.keys, new, strict=True):
+                self._backend.update(key, array)
+            return
         self.seam.written(*self._stored)
         for key in self.keys:  # as key.replaced() does, at a third of the cost
             key.version += 1
-        for (_, progress), run in zip(self._shared, runs, strict=True):
-            progress.advance(step, run.numbers())
-        self._stored = []
 
     @staticmethod
     def _stage(rule: Rule, progress: Progress, rules: Mapping[int, Rule]) -> Any:

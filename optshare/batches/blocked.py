@@ -12,13 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from optshare.batches.reading import viewed
-from optshare.batches.runner import Array, Members, Scalars
+from optshare.batches.runner import Array, Destination, Members, Scalars
 from optshare.kernels import numpy as kernel
 from optshare.kernels import threads
+from optshare.kernels.gathering import SMALL
 from optshare.kernels.table import ALONE
 
-SMALL = 1 << 14
-"""The most elements of a parameter that is worth a copy: calling NumPy costs more than copying."""
 BLOCK = 1 << 17
 """The most elements of small parameters side by side, which a core's cache holds."""
 
@@ -45,10 +44,12 @@ class Block(NamedTuple):
 
 
 class Blocked:
-    """Runs a batch in place, without compiled code."""
+    """Runs a batch without compiled code."""
 
     def __init__(self, members: Members) -> None:
-        self._members = members
+        self._members = members._replace(stored=[], values=[], gradients=[])  # examples only
+        self._sizes = [each.size for each in members.values]
+        self._dense = [each.flags.c_contiguous for each in members.values]
         self._working = np.dtype(members.types.working)
         self._shapes = [each.shape for each in members.values]
         self._dtype = np.dtype(members.types.gradient)
@@ -56,18 +57,18 @@ class Blocked:
         self._known: list[Any] = []
         self._written = set[int]()
         self._values: list[Array] = []
+        self._last: list[Array] = []
         self._gradients: list[Array] = []
         self._small: list[Block] = []
         self._large: list[tuple[int, int]] = []
 
     def share(self, sets: Sequence[int]) -> None:
         """Put the state of small parameters that have one set of constants side by side."""
-        values = self._members.values
-        small = [v.size <= SMALL and v.flags.c_contiguous for v in values]
-        found = [place for place, is_small in enumerate(small) if is_small]
+        sizes = self._sizes
+        found = [at for at, dense in enumerate(self._dense) if dense and sizes[at] <= SMALL]
         groups = [[p for p in found if sets[p] == each] for each in sorted(set(sets))]
         runs = [run for group in groups for run in self._runs(group) if len(run) > 1]
-        largest = max((sum(values[p].size for p in run) for run in runs), default=0)
+        largest = max((sum(sizes[p] for p in run) for run in runs), default=0)
         room = np.empty(largest, self._members.types.value), np.empty(largest, self._dtype)
         self._small = [self._block(run, sets[run[0]], *room) for run in runs]
         blocked = {place for run in runs for place in run}
@@ -78,7 +79,7 @@ class Blocked:
         found: list[list[int]] = []
         room = 0
         for place in places:
-            size = self._members.values[place].size
+            size = self._sizes[place]
             if size > room or not found:
                 found.append([])
                 room = BLOCK
@@ -87,7 +88,7 @@ class Blocked:
         return found
 
     def _block(self, places: list[int], given: int, value: Array, gradient: Array) -> Block:
-        ends = np.cumsum([self._members.values[place].size for place in places]).tolist()
+        ends = np.cumsum([self._sizes[place] for place in places]).tolist()
         cuts = [slice(first, last) for first, last in pairwise([0, *ends])]
         shapes = [self._shapes[place] for place in places]
         state = {name: np.empty(ends[-1], self._working) for name in self._members.program.results}
@@ -101,20 +102,20 @@ class Blocked:
         room = value[: ends[-1]], parts, gradient[: ends[-1]]
         return Block(itemgetter(*places), *room, state, given)
 
-    def takes(self, stored: list[Any], gradients: list[Any]) -> bool:
+    def takes(self, stored: list[Any], gradients: list[Any], *, are_last: bool = False) -> bool:
         """Whether arrays are like the batch's, and no gradient is to be written."""
         seam = self._members.seam
         if not self._kinds.issuperset(map(type, gradients)):
             return False
-        values, found = viewed(seam, stored), viewed(seam, gradients)
+        values = self._last if are_last else viewed(seam, stored)
+        found = viewed(seam, gradients)
         if values is None or found is None or not self._are_known(values):
             return False
         self._values, self._gradients = values, found
         return (
             list(map(_shape, found)) == self._shapes
             and set(map(_dtype, found)) == {self._dtype}
-            and all(map(_is_writeable, values))
-            and not self._meet(found)
+            and (self._members.types.fresh or self._may_be_written(values, found))
         )
 
     def _are_known(self, values: list[Array]) -> bool:
@@ -130,11 +131,20 @@ class Blocked:
         fits = list(map(_shape, values)) == self._shapes
         return fits and set(map(_dtype, values)) == {np.dtype(self._members.types.value)}
 
-    def _meet(self, gradients: list[Array]) -> bool:
-        """Whether a gradient shares memory with a value."""
+    def _may_be_written(self, values: list[Array], gradients: list[Array]) -> bool:
+        """Whether the values let themselves be written, and none is a gradient's memory."""
+        if not all(map(_is_writeable, values)):
+            return False
         owning = all(each is None for each in map(_base, gradients))
         found = map(id if owning else self._members.seam.memory, gradients)
-        return not self._written.isdisjoint(found)
+        return self._written.isdisjoint(found)
+
+    def into(self, destination: Destination, memory: list[Array]) -> None:
+        """Let the next run write new values there."""
+        new = destination.views(memory)
+        for each, old in zip(new, self._values, strict=True):
+            np.copyto(each, old)
+        self._values = self._last = new
 
     def is_finite(self) -> bool:
         """Whether every element of every gradient is finite."""
@@ -158,7 +168,7 @@ class Blocked:
             self._apply(block.value, block.gradient, block.state, given, scale)
             for value, part in zip(values, block.parts, strict=True):
                 value[...] = part
-        size = sum(self._members.values[place].size for place, _ in self._large)
+        size = sum(self._sizes[place] for place, _ in self._large)
         parts = max(1, min(threads.count(), size // ALONE))
         threads.spread(self._run, [(part, parts, scalars, scale) for part in range(parts)])
         self._values, self._gradients = [], []
@@ -167,7 +177,7 @@ class Blocked:
         """Update one of so many equal parts of each large parameter."""
         with np.errstate(all="ignore"):
             for place, given in self._large:
-                size = self._members.values[place].size
+                size = self._sizes[place]
                 cut = slice(size * part // parts, size * (part + 1) // parts)
                 state = self._members.states[place]
                 own = {name: flat(each)[cut] for name, each in state.items()}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from optshare.batches.reading import reading
-from optshare.batches.runner import Members, Scalars
+from optshare.batches.runner import Array, Destination, Members, Scalars
 from optshare.kernels import host, threads
 from optshare.kernels.table import Integers, rows_of, shares
 
@@ -17,7 +17,7 @@ _BEYOND = np.iinfo(np.int64).max
 
 
 class Compiled:
-    """Runs a batch whose parameters are written in place."""
+    """Runs a batch in compiled code."""
 
     def __init__(self, members: Members) -> None:
         self._kernel = host.kernel(members.program, members.types, members.title)
@@ -25,7 +25,8 @@ class Compiled:
         self._working = np.dtype(members.types.working)
         self._sizes = [each.size for each in members.values]
         self._bytes = np.array(self._sizes) * host.DTYPES[members.types.gradient]
-        self._values = reading(members.seam, members.stored, writeable=True)
+        self._is_fresh = members.types.fresh
+        self._values = reading(members.seam, members.stored, writeable=not self._is_fresh)
         self._gradients = reading(members.seam, members.gradients)
         self._addresses = np.zeros((len(self._sizes), host.FIXED + len(self.names)), np.int64)
         for column, name in enumerate(self.names, host.FIXED):
@@ -43,16 +44,22 @@ class Compiled:
         """Take note of the set of constants of each parameter."""
         self._rows = rows_of(self._sizes, sets)
 
-    def takes(self, stored: list[Any], gradients: list[Any]) -> bool:
+    def takes(self, stored: list[Any], gradients: list[Any], *, are_last: bool = False) -> bool:
         """Whether arrays are laid out as the kernel expects, and no gradient is to be written."""
-        values = self._values(stored)
+        values = self._addresses[:, MOVED].copy() if are_last else self._values(stored)
         found = None if values is None else self._gradients(gradients)
-        if values is None or found is None or self._meet(values, found):
+        if values is None or found is None:
+            return False
+        if not self._is_fresh and self._meet(values, found):
             return False
         self._addresses[:, VALUE] = values
         self._addresses[:, GRADIENT] = found
         self._held = [stored, gradients]
         return True
+
+    def into(self, destination: Destination, memory: list[Array]) -> None:
+        """Let the next run write new values there."""
+        self._addresses[:, MOVED] = destination.addresses(memory)
 
     def _meet(self, values: Integers, gradients: Integers) -> bool:
         """Whether a value shares memory with another one, or with a gradient."""

@@ -13,6 +13,8 @@ from optshare.batches.batch import Batch, Member, members_of, view_of
 from optshare.batches.blocked import Blocked
 from optshare.batches.compiled import Compiled
 from optshare.batches.device import OnDevice
+from optshare.batches.fresh import Fresh
+from optshare.batches.reading import viewed
 from optshare.dtypes import dtype_name, working_dtype
 from optshare.kernels import host
 from optshare.kernels.host import Types
@@ -110,7 +112,7 @@ class Batches:
         for each in members:
             place = id(each.job.key)
             if place not in self._refused and _is_own(each, gradients.get(place)):
-                kind = _kind(each)
+                kind = _kind(each, gradients[place])
                 if kind is not None:
                     kinds.setdefault(kind, []).append(each)
         for kind, alike in kinds.items():
@@ -136,10 +138,10 @@ def _batch(kind: Kind, members: list[Member], gradients: list[Any]) -> Batch:
     size = sum(max(each.size, EACH) for each in told.values)
     if kind.place != HOST:
         runner = OnDevice(told)
-    elif size >= FEWEST and host.is_usable():
-        runner = Compiled(told)
     else:
-        runner = Blocked(told)
+        runner = Compiled(told) if size >= FEWEST and host.is_usable() else Blocked(told)
+        if kind.types.fresh:
+            runner = Fresh(told, runner)
     return Batch(members, kind.program, runner, told.states)
 
 
@@ -148,11 +150,17 @@ def _is_own(member: Member, gradient: Any) -> bool:
     return member.job.backend.name in registry.claimants(gradient.__class__)
 
 
-def _kind(member: Member) -> Kind | None:
-    """What a parameter has in common with others; `None` if it is updated by itself."""
+def _kind(member: Member, given: Any) -> Kind | None:
+    """What a parameter has in common with others; `None` if it is updated by itself.
+
+    What counts is its gradient as it is given: transforms may have made another one of it.
+    """
     job, state = member
+    gradient = (viewed(job.seam, [given]) or [None])[0]
     pieces, value = state.rule.split(), view_of(job)
-    if value is None or not job.in_place or state.master is not None or len(pieces) != 1:
+    if value is None or state.master is not None or len(pieces) != 1:
+        return None
+    if job.view is None and not job.in_place:
         return None
     gradient = job.gradient if job.view is not None else job.seam.device_view(job.gradient)
     states = list(state.arrays.values())
@@ -160,10 +168,13 @@ def _kind(member: Member) -> Kind | None:
         states = [job.seam.device_view(each) for each in states]
     if not pieces[0].elementwise or not _are_alike([value, gradient, *states]):
         return None
+    if not (job.in_place or value.flags.c_contiguous):
+        return None
     if set(Stage(pieces[0]).own(dict(state.arrays))) != set(state.arrays):
         return None
     working = np.dtype(working_dtype(value, np)).name
-    types = Types(dtype_name(value.dtype), dtype_name(gradient.dtype), working)
+    own = dtype_name(value.dtype), dtype_name(gradient.dtype)
+    types = Types(*own, working, fresh=not job.in_place)
     place = HOST if job.view is not None else value.device.id
     return Kind(id(job.backend), place, program_of(pieces[0].rule), types)
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from optshare.backend import Seam
 from optshare.kernels.host import Types
 from optshare.kernels.program import Program
+from optshare.kernels.table import Integers
 
 Array = Any
 Scalars = dict[str, float]
@@ -45,6 +46,36 @@ class Runner(Protocol):
         """Whether every element of every gradient is finite."""
         ...
 
-    def run(self, scalars: Sequence[Scalars], scale: float) -> None:
-        """Update the parameters, with the scalars of each set."""
+    def run(self, scalars: Sequence[Scalars], scale: float) -> list[Any] | None:
+        """Update the parameters, with the scalars of each set.
+
+        Gives the new arrays where the old ones stay as they are.
+        """
+        ...
+
+
+class Destination(Protocol):
+    """Where new values go that are not written in place of the old ones."""
+
+    def addresses(self, memory: list[Array]) -> Integers:
+        """The address of each new value."""
+        ...
+
+    def views(self, memory: list[Array]) -> list[Array]:
+        """The memory of each new value."""
+        ...
+
+
+class InPlace(Runner, Protocol):
+    """A kernel that writes in place; or elsewhere, where the types of its members say so."""
+
+    def takes(self, stored: list[Any], gradients: list[Any], *, are_last: bool = False) -> bool:
+        """Whether arrays are laid out as the kernel expects; the next calls are for them.
+
+        `are_last` says that the values are those that it wrote last, which still are there.
+        """
+        ...
+
+    def into(self, destination: Destination, memory: list[Array]) -> None:
+        """Let the next run write new values there."""
         ...

@@ -157,7 +157,7 @@ def _update(
 ) -> None:
     value, gradient = cut[:2]
     converted = value.dtype != dtype or gradient.dtype != dtype or scale != 1.0
-    spare = _scratch(plan.scratch + 2 * converted, dtype, value.shape)
+    spare = scratch(plan.scratch + 2 * converted, dtype, value.shape)
     known: dict[Operand, Any] = {
         **constants,
         **state,
@@ -217,7 +217,7 @@ def blocks(shape: tuple[int, ...], limit: int) -> Iterator[Index]:
 _store = threading.local()
 
 
-def _scratch(count: int, dtype: Any, shape: tuple[int, ...]) -> list[Array]:
+def scratch(count: int, dtype: Any, shape: tuple[int, ...]) -> list[Array]:
     """Reused arrays of a shape, this thread's own."""
     size = math.prod(shape)
     kept: dict[Any, list[Array]] = _store.__dict__.setdefault("blocks", {})

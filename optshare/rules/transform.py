@@ -33,6 +33,8 @@ class Transformed(NamedTuple):
     """What it keeps, by the names of `scalar_names`."""
     goes_on: bool = True
     """Whether the parameters are updated this time."""
+    factor: float = 1.0
+    """What all gradients are multiplied by, beside their own scales."""
 
 
 class Transform(Rule):
@@ -43,7 +45,7 @@ class Transform(Rule):
 
     >>> class Halved(Transform):
     ...     def transform(self, given, numbers):
-    ...         return Transformed([each._replace(scale=each.scale / 2) for each in given], {})
+    ...         return Transformed(given, {}, factor=0.5)
     >>> import numpy as np, optshare
     >>> w = optshare.Parameter([1.0])
     >>> chain = optshare.OptimizerChain(Halved(), optshare.SGD(lr=1.0))

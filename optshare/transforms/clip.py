@@ -41,5 +41,4 @@ class ClipGlobalNorm(Transform):
         norm = global_norm(given) + self.eps
         if norm <= self.max_norm:
             return Transformed(given, {})
-        coefficient = self.max_norm / norm
-        return Transformed([each._replace(scale=each.scale * coefficient) for each in given], {})
+        return Transformed(given, {}, factor=self.max_norm / norm)

@@ -47,7 +47,7 @@ class LossScale(Transform):
 
     def transform(self, given: list[Given], numbers: dict[str, float]) -> Transformed:
         """The gradients of the loss itself."""
-        return Transformed(unscaled(given, self.scale), {})
+        return Transformed(given, {}, factor=1 / self.scale)
 
 
 class DynamicLossScale(Transform):
@@ -110,12 +110,7 @@ class DynamicLossScale(Transform):
         kept = {"scale": scale, "good": good}
         if good >= self.growth_interval:
             kept = {"scale": scale * self.growth_factor, "good": 0.0}
-        return Transformed(unscaled(given, scale), kept)
-
-
-def unscaled(given: list[Given], scale: float) -> list[Given]:
-    """Gradients of a scaled loss as those of the loss."""
-    return [each._replace(scale=each.scale / scale) for each in given]
+        return Transformed(given, kept, factor=1 / scale)
 
 
 def _require_above(rule: Transform, name: str, low: float, high: float = math.inf) -> None:

@@ -6,9 +6,11 @@ from datetime import date
 from importlib import metadata
 from pathlib import Path
 
-PACKAGES = ("numpy", "torch", "jax", "autograd", "mygrad")
-POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-TUNING = ("OPENBLAS_", "MKL_", "OMP_", "GOMP_", "KMP_", "XLA_", "JAX_", "PYTHON")
+POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPTSHARE_NUM_THREADS")
+TUNING = (
+    *("OPENBLAS_", "MKL_", "OMP_", "GOMP_", "KMP_", "XLA_", "JAX_", "PYTHON"),
+    *("OPTSHARE_", "NUMBA_", "KERAS_", "GLIBC_TUNABLES", "MALLOC_"),
+)
 SPIN = "16"  # OpenBLAS's workers wait busily for 2**16 cycles, not 2**26, beside the next engine
 
 
@@ -17,24 +19,23 @@ def variables(threads):
 
     Nothing that tunes an engine is inherited: each library picks what it takes for the best.
     """
-    eigen = "true" if threads > 1 else "false"
     kept = {name: each for name, each in os.environ.items() if not name.startswith(TUNING)}
     return {
         **kept,
         **dict.fromkeys(POOLS, str(threads)),
         "OPENBLAS_THREAD_TIMEOUT": SPIN,
         "JAX_PLATFORMS": "cpu",
-        "XLA_FLAGS": f"--xla_cpu_multi_thread_eigen={eigen}",
+        "KERAS_BACKEND": "torch",
         "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
     }
 
 
-def description():
+def description(packages):
     """Lines that say where and when: date, machine, versions."""
     return [
         f"Date: {date.today()}.",
         f"Machine: {processor()}, {len(cores())} cores, {platform.system()} {platform.machine()}.",
-        f"Versions: Python {platform.python_version()}, {', '.join(versions())}.",
+        f"Versions: Python {platform.python_version()}, {', '.join(versions(packages))}.",
     ]
 
 
@@ -53,9 +54,9 @@ def cores():
     return list(range(os.cpu_count() or 1))
 
 
-def versions():
+def versions(packages):
     """Each package with its version; those that are not installed are left out."""
-    for name in PACKAGES:
+    for name in packages:
         try:
             yield f"{name} {metadata.version(name)}"
         except metadata.PackageNotFoundError:

@@ -9,6 +9,15 @@ from tests.benchmarks.environment import cores
 TASKS = Path("/proc/self/task")
 
 
+def confine(threads):
+    """Keep this process, and all threads to come, to as many cores as it shall have threads.
+
+    XLA has a thread for each core, and no variable for another number.
+    """
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores()[:threads])
+
+
 @contextmanager
 def pinned(threads):
     """The main thread and the workers of BLAS and OpenMP on cores of their own.

@@ -1,34 +1,24 @@
-"""Results as Markdown, and the page that they are written into."""
+"""What passes cost, as Markdown."""
 
-import re
-
-from tests.benchmarks import environment
+from tests.benchmarks.markdown import about, plural, table
 from tests.benchmarks.results import is_ours
 from tests.benchmarks.workloads import WORKLOADS
 
-MARKED = re.compile(r"(<!-- results -->\n).*?(<!-- /results -->)", re.DOTALL)
+PACKAGES = ("numpy", "torch", "jax", "autograd", "mygrad")
 LIMITED = 1
 """The limits are for one thread."""
-
-
-def page(text, generated):
-    """The text of a page with what is generated between its marks."""
-    if not MARKED.search(text):
-        raise ValueError("the page has no part <!-- results --> ... <!-- /results -->")
-    return MARKED.sub(lambda found: f"{found[1]}\n{generated}\n\n{found[2]}", text)
 
 
 def report(measured, command):
     """Everything; `measured` has, for each number of threads, the kernels and results by name."""
     kernels = ", ".join(dict.fromkeys(each for each, _ in measured.values() if each))
-    about = [*environment.description(), f"Command: `{command}`."]
+    parts = [about(PACKAGES, command)]
     if kernels:
-        about.append(f"NumPy's BLAS picked its kernels for {kernels}.")
-    parts = ["\n".join(f"- {each}" for each in about)]
+        parts[0] += f"\n- NumPy's BLAS picked its kernels for {kernels}."
     if LIMITED in measured:
         parts.append(summary(measured[LIMITED][1]))
     for threads, (_, results) in measured.items():
-        parts.append(f"## {threads} thread{'s' * (threads > 1)}")
+        parts.append(f"## {plural(threads)}")
         parts += [section(WORKLOADS[name], found, threads) for name, found in results.items()]
     return "\n\n".join(parts)
 
@@ -70,9 +60,3 @@ def row(workload, found, name, threads):
     if threads == LIMITED:
         cells.append(found.verdict(name, workload.limit) if is_ours(name) else "")
     return cells
-
-
-def table(head, rows):
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

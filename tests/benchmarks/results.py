@@ -1,6 +1,6 @@
 """What samples say: medians, quartiles, ratios within rounds, and whether limits are kept."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median, quantiles
 
 from tests.benchmarks.workload import FLOOR, REFERENCE
@@ -14,6 +14,8 @@ class Results:
 
     samples: dict[str, list[float | None]]
     missing: dict[str, str]
+    extra: dict[str, int] = field(default_factory=dict)
+    """Bytes that a step takes beside what it keeps, where they were measured."""
 
     def median(self, name):
         """The median time in seconds."""

@@ -10,8 +10,9 @@ import pytest
 
 from tests.benchmarks.agreement import DisagreementError, require_equal, tolerance
 from tests.benchmarks.environment import variables
+from tests.benchmarks.markdown import page
 from tests.benchmarks.measuring import interleaved
-from tests.benchmarks.report import page, section
+from tests.benchmarks.report import section
 from tests.benchmarks.results import Results
 from tests.benchmarks.workloads import WORKLOADS
 

@@ -55,9 +55,12 @@ def test_state_is_not_touched_by_a_move_in_host_memory(pair):
     states = [opt.state_for(p) for p in optshare.params(model)]
     before = [each.exp_avg for each in states]
     optshare.to(model, pair[1])
-    opt.update([np.zeros(p.shape) for p in optshare.params(model)])
     assert all(each.exp_avg is array for each, array in zip(states, before, strict=True))
-    assert all(type(array) is np.ndarray for array in before)
+    expected = [0.9 * array for array in before]
+    opt.update([np.zeros(p.shape) for p in optshare.params(model)])
+    for each, array in zip(states, expected, strict=True):
+        assert type(each.exp_avg) is np.ndarray
+        np.testing.assert_allclose(each.exp_avg, array, rtol=1e-15)
 
 
 def test_moving_keeps_identities_ties_and_state():

@@ -23,7 +23,7 @@ def batches_of(runner):
     else:
         with (
             mock.patch.object(matching, "FEWEST", 0),
-            mock.patch.object(host, "is_wanted", lambda: runner == "Compiled"),
+            mock.patch.object(host, "is_usable", return_value=runner == "Compiled"),
         ):
             yield
 

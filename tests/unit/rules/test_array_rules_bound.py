@@ -46,7 +46,7 @@ def test_an_optimizer_takes_the_steps_of_the_rule(case):
         state, step = own.array_step(np, value, g, state, t)
         value = value - step
     np.testing.assert_array_equal(p.value, value)
-    np.testing.assert_equal(opt.state_for(p).arrays, state)
+    np.testing.assert_equal(dict(opt.state_for(p).arrays), state)
 
 
 @every_case

@@ -1,0 +1,1 @@
+"""What the update of an optimizer costs, beside other libraries and the speed of memory."""
