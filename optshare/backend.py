@@ -89,8 +89,9 @@ class Addressing(NamedTuple):
     full: Callable[[Sequence[Any]], Integers | None]
     """Of whatever there is: the address of each array; `None` unless every one is like its
     example, of the same dtype, shape and strides, in host memory."""
-    again: Callable[[Sequence[Any]], Integers]
-    """The address of each array, for the very objects that `full` has seen."""
+    again: Callable[[Sequence[Any]], Integers | None]
+    """The address of each array, for the very objects that `full` has seen; `None` if one has
+    other strides than it had."""
 
 
 class Part(NamedTuple):

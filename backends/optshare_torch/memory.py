@@ -31,17 +31,18 @@ def addressing(arrays: Sequence[Any]) -> Addressing:
             and list(map(_shape, others)) == shapes
             and not any(map(torch.Tensor.is_neg, others))
         )
-        if not alike:
-            return None
-        if dense:
+        return again(others) if alike else None
+
+    def again(others: Sequence[Any]) -> Integers | None:
+        if dense:  # a tensor may have been given its own transpose
             fits = all(map(torch.Tensor.is_contiguous, others))
         else:
             fits = list(map(torch.Tensor.stride, others)) == strides
-        return again(others) if fits else None
+        return _addresses(others) if fits else None
 
     return Addressing(full, again)
 
 
-def again(tensors: Sequence[Any]) -> Integers:
+def _addresses(tensors: Sequence[Any]) -> Integers:
     """The address of each tensor."""
     return np.fromiter(map(torch.Tensor.data_ptr, tensors), np.int64, len(tensors))

@@ -24,6 +24,8 @@ BLOCK = 1 << 17
 
 _shape, _dtype, _base = attrgetter("shape"), attrgetter("dtype"), attrgetter("base")
 _is_writeable = attrgetter("flags.writeable")
+_is_in_order = {True: attrgetter("flags.c_contiguous"), False: attrgetter("flags.f_contiguous")}
+"""By whether the state is in the order of C; else it is in Fortran's."""
 
 
 class Block(NamedTuple):
@@ -115,6 +117,8 @@ class Blocked:
         return (
             list(map(_shape, found)) == self._shapes
             and set(map(_dtype, found)) == {self._dtype}
+            and self._are_in_order(values)
+            and self._are_in_order(found)
             and (self._members.types.fresh or self._may_be_written(values, found))
         )
 
@@ -130,6 +134,10 @@ class Blocked:
             return False
         fits = list(map(_shape, values)) == self._shapes
         return fits and set(map(_dtype, values)) == {np.dtype(self._members.types.value)}
+
+    def _are_in_order(self, arrays: list[Array]) -> bool:
+        """Whether the elements of large arrays follow each other as those of the state do."""
+        return all(_is_in_order[self._dense[place]](arrays[place]) for place, _ in self._large)
 
     def _may_be_written(self, values: list[Array], gradients: list[Array]) -> bool:
         """Whether the values let themselves be written, and none is a gradient's memory."""

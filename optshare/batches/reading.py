@@ -66,7 +66,7 @@ class _Lasting:
     def __call__(self, arrays: list[Any]) -> Integers | None:
         if self._found is not None and _are_same(arrays, self._known()):
             now = self._again(arrays)
-            if (now == self._found).all():
+            if now is not None and (now == self._found).all():
                 return self._found
         self._found = self._full(arrays)
         self._known = self._remember(arrays)
