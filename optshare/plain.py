@@ -10,7 +10,7 @@ from optshare.errors import ParameterError
 from optshare.narrowing import is_container
 from optshare.parameter import is_array
 from optshare.slots import Slot
-from optshare.slotted import filled, held, is_same, slotted
+from optshare.slotted import Held, filled, held, is_same, slotted
 from optshare.tree import children, joined, leaves, rebuilt
 
 
@@ -31,7 +31,7 @@ class PlainTree:
         self._seen = {path: slot.stored for path, slot in self.slots.items()}
         self._others = _others(model)
         self._slotted = slotted(model, self.slots)
-        self._held = held(model)
+        self._held: Held | None = None  # a slot may be older than what stands in its place
         self.form = object()
         """A new object whenever the caller has put in place what is no array."""
 
@@ -51,7 +51,7 @@ class PlainTree:
 
     def _is_as_seen(self) -> bool:
         """Whether the caller has changed nothing in the lists and dicts of the tree."""
-        return all(is_same(*each) for each in self._held)
+        return self._held is not None and all(is_same(*each) for each in self._held)
 
     def _take(self, model: Any, arrays: dict[str, Any]) -> None:
         """Take a tree with these arrays as the current one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Callable, Sequence
-from itertools import pairwise
+from itertools import pairwise, repeat
 from operator import attrgetter, is_, itemgetter
 from typing import Any, NamedTuple
 
@@ -111,7 +111,7 @@ class Blocked:
             return False
         values = self._last if are_last else viewed(seam, stored)
         found = viewed(seam, gradients)
-        if values is None or found is None or not self._are_known(values):
+        if values is None or found is None or not self._are_known(values, stored):
             return False
         self._values, self._gradients = values, found
         return (
@@ -119,16 +119,16 @@ class Blocked:
             and set(map(_dtype, found)) == {self._dtype}
             and self._are_in_order(values)
             and self._are_in_order(found)
-            and (self._members.types.fresh or self._may_be_written(values, found))
+            and (self._members.types.fresh or self._may_be_written(gradients))
         )
 
-    def _are_known(self, values: list[Array]) -> bool:
+    def _are_known(self, values: list[Array], stored: list[Any]) -> bool:
         """Whether the values are laid out like those of the batch; mostly they are the same."""
         known = [reference() for reference in self._known]
         if len(known) == len(values) and all(map(is_, known, values)):
             return True
         self._known = list(map(weakref.ref, values))
-        self._written = set(map(self._members.seam.memory, values))
+        self._written = set(map(self._members.seam.memory, stored))
         if len(self._written) < len(values) and _overlap(values):
             self._known = []
             return False
@@ -139,11 +139,11 @@ class Blocked:
         """Whether the elements of large arrays follow each other as those of the state do."""
         return all(_is_in_order[self._dense[place]](arrays[place]) for place, _ in self._large)
 
-    def _may_be_written(self, values: list[Array], gradients: list[Array]) -> bool:
+    def _may_be_written(self, gradients: list[Any]) -> bool:
         """Whether the values let themselves be written, and none is a gradient's memory."""
-        if not all(map(_is_writeable, values)):
+        if not all(map(_is_writeable, self._values)):
             return False
-        owning = all(each is None for each in map(_base, gradients))
+        owning = self._kinds == {np.ndarray} and all(map(is_, map(_base, gradients), repeat(None)))
         found = map(id if owning else self._members.seam.memory, gradients)
         return self._written.isdisjoint(found)
 
