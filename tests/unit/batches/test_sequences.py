@@ -128,7 +128,9 @@ class Sequence:
         found = [each.value if self.kind == "Parameter" else each for each in self.model]
         found = [each.detach() for each in found] if self.kind == "tensor" else found
         order = self.rng.permutation(len(found))
-        given = [found[i] if found[i].shape == g.shape else g for i, g in zip(order, found)]
+        given = [
+            found[i] if found[i].shape == g.shape else g for i, g in zip(order, found, strict=True)
+        ]
         self.opt.update(given)
 
     def adjust(self):
