@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from optshare.batches import matching
 from tests.benchmarks.__main__ import parsed
 from tests.benchmarks.agreement import DisagreementError
 from tests.benchmarks.environment import variables
@@ -59,6 +60,16 @@ def test_the_first_step_of_the_reference_is_the_learning_rate(monkeypatch):
 @pytest.mark.parametrize("face", [ours.updated, ours.stepped])
 def test_optshare_takes_the_steps_of_the_paper_by_either_face(kind, face):
     check(SMALL, {"one": face(kind)(SMALL)})
+
+
+@pytest.mark.parametrize("face", [ours.updated, ours.stepped])
+def test_what_is_numpy_only_compiles_nothing(monkeypatch, face):
+    pytest.importorskip("numba")
+    large = problem([(200, 200)], threads=1)
+    monkeypatch.setattr(matching, "Compiled", None)
+    check(large, {"numpy": face(ours.Ours, only="numpy")(large)})
+    with pytest.raises(TypeError, match="not callable"):
+        check(large, {"fast": face(ours.Ours)(large)})
 
 
 def test_so_do_torch_and_what_optshare_does_for_jax():

@@ -12,7 +12,7 @@ from tests.benchmarks.updates.problem import BETAS, EPS, LR
 
 @contextmanager
 def kernel(name):
-    """Optimizers that are made in this block use the kernel of a name; None is the best one."""
+    """Batches that are made in this block use the kernel of a name; None is the best one."""
     os.environ.pop("OPTSHARE_KERNEL", None)
     if name:
         os.environ["OPTSHARE_KERNEL"] = name
@@ -20,6 +20,18 @@ def kernel(name):
         yield
     finally:
         os.environ.pop("OPTSHARE_KERNEL", None)
+
+
+def limited(only, step):
+    """A step by the kernel of a name, which a batch looks for at its first update."""
+    if only is None:
+        return step
+
+    def run():
+        with kernel(only):
+            step()
+
+    return run
 
 
 def adam():
@@ -36,7 +48,7 @@ def updated(kind, **options):
 
 def _updated(kind, options, problem):
     found = kind(problem, **options)
-    found.step = found.update
+    found.step = limited(found.only, found.update)
     return found
 
 
@@ -47,7 +59,7 @@ def stepped(kind, **options):
 
 def _stepped(kind, options, problem):
     found = kind(problem, **options)
-    found.give, found.step = found.record, found.optimizer.step
+    found.give, found.step = found.record, limited(found.only, found.optimizer.step)
     found.give(problem.gradients)
     return found
 
@@ -61,8 +73,8 @@ class Ours:
         import optshare
 
         self.parameters = self.made(problem.parameters)
-        with kernel(only):
-            self.optimizer = optshare.Optimizer(self.parameters, rule(), nonfinite=nonfinite)
+        self.only = only
+        self.optimizer = optshare.Optimizer(self.parameters, rule(), nonfinite=nonfinite)
         if rule is not adam:
             self.family = None
         self.give = self.keep
