@@ -36,7 +36,11 @@ def loaded(source: str, title: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # where what was compiled looks for it
     with announced(f"optshare is compiling {title}, once; it is kept in {file.parent}"):
-        spec.loader.exec_module(module)
+        try:
+            spec.loader.exec_module(module)
+        except Exception:  # whatever unpickling a damaged file raises
+            _forget_compiled(file)
+            spec.loader.exec_module(module)
     return module
 
 
@@ -64,6 +68,12 @@ def _kept(folder: Path, name: str, source: str) -> Path:
         new.write(source)
     Path(new.name).replace(file)
     return file
+
+
+def _forget_compiled(file: Path) -> None:
+    """Remove what numba kept of a module's functions: a damaged file cannot be read again."""
+    for kept in (file.parent / "__pycache__").glob(f"{file.stem}.*.nb[ic]"):
+        kept.unlink(missing_ok=True)
 
 
 @contextmanager
